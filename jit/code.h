@@ -1,0 +1,97 @@
+/* Compiled code: one rl_code per module and flavour. Owns executable memory, the tables that map code addresses back
+ * to the module, and publication. Memory is never writable and executable at once: code is written with pwrite into a
+ * memfd whose pages are mapped read-execute only. */
+#ifndef RL_CODE_H
+#define RL_CODE_H
+
+#include "jit/instance.h"
+
+/* One row per instruction that may fault or trap, ascending pc. */
+typedef struct rl_trap_row {
+    u32 pc;      /* code offset of the instruction                       */
+    u32 offset;  /* offset in the module of the wasm operator            */
+    u16 refund;  /* fuel charged for the segment but not executed        */
+    u8 kind;     /* rl_trap                                              */
+    u8 pad;
+} rl_trap_row;
+
+/* One row per call, ascending pc (the return address). refund: fuel of the caller's segment after the call. */
+typedef struct rl_ret_row {
+    u32 pc;
+    u32 offset;
+    u16 refund;
+    u16 pad;
+} rl_ret_row;
+
+typedef struct rl_func_code {
+    u32 start, size;    /* code offset of the entry and bytes, from the code's base; size 0: not compiled yet */
+    u32 first_trap, ntraps, first_ret, nrets;
+} rl_func_code;
+
+/* Output of the emitter for one function: position independent, except calls to other functions of the module. */
+typedef struct rl_reloc {
+    u32 at;     /* offset of the rel32 (x86-64) or of the instruction (aarch64) inside this function's code */
+    u32 func;   /* target function index */
+} rl_reloc;
+
+typedef struct rl_emitted {
+    u8 *code;   u32 size;        /* `code` from entry (the unused gap before the prologue is skipped)  */
+    u32 align;                   /* the code wants to start at a multiple of this (32)                 */
+    rl_trap_row *traps; u32 ntraps;
+    rl_ret_row *rets;   u32 nrets;
+    rl_reloc *relocs;   u32 nrelocs;
+    u64 spills, ops;             /* statistics */
+} rl_emitted;
+
+typedef struct rl_compile_options {
+    bool worst_annotations; /* replace sweep V's annotations by the sound worst case */
+    u8 max_regs;            /* 0: all; else limit of allocatable general (and float) registers, at least 4 */
+    bool no_fuel;           /* never set in production: for measuring what fuel costs */
+} rl_compile_options;
+
+/* Compiles function `index`. With lazy, calls to other functions of the module go through code->entries (a table of
+ * code addresses) instead of a relocated direct call. `e` is a reusable emitter (rl_emitter_new). */
+typedef struct rl_emitter rl_emitter;
+rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layout *layout, const rl_compile_options *o,
+                           const void *const *entries /* lazy: table of addresses, by function index; else NULL */);
+void rl_emitter_free(rl_emitter *e);
+/* The result lives in the emitter until the next call. */
+rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d);
+
+typedef enum rl_compile_mode { RL_COMPILE_AUTO, RL_COMPILE_EAGER, RL_COMPILE_LAZY } rl_compile_mode;
+
+typedef struct rl_compile_stats {
+    u64 code_bytes, native_bytes, functions;
+    u64 validate_ns, compile_ns, cpu_ns, peak_bytes;
+    u64 spills, ops;
+} rl_compile_stats;
+
+/* The module's code for a flavour; compiles it (eager: on `threads` threads, 0 = one per core) or prepares lazy
+ * compilation. Thread-safe; the same pointer every time. Lives as long as the module. */
+rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsigned threads, rl_code **out, rl_diag *d);
+/* Entry of a function: compiled code, or its lazy stub. */
+const void *rl_code_entry(rl_code *c, u32 func);
+/* Compiles function `func` of lazy code now (called by the lazy stub's helper). Thread-safe. */
+const void *rl_code_compile_now(rl_code *c, u32 func);
+void rl_code_free(rl_code *c); /* by rl_module_put */
+const rl_compile_stats *rl_code_stats(const rl_code *c);
+extern rl_compile_options rl_compile_defaults; /* set once at start, before any compilation */
+
+/* Address lookup; async-signal-safe. NULL when pc is not in compiled code. */
+rl_code *rl_code_find(const void *pc);
+/* Function of an address, or UINT32_MAX. */
+u32 rl_code_func_at(const rl_code *c, const void *pc);
+const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc);
+const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address);
+rl_module *rl_code_module(const rl_code *c);
+
+/* Stubs: small code made once per proto, shared by everything, never freed. */
+const void *rl_stub_get(rl_proto *p, rl_stub kind);
+/* Copies finished code into executable memory that is never freed (stubs, glue made at run time). */
+const void *rl_code_publish(const void *code, size_t size);
+
+/* /tmp/perf-PID.map lines for every function published from now on. */
+void rl_code_perf_map(bool on);
+rl_flavour rl_flavour_pick(bool guarded); /* guarded: GS where the kernel allows it */
+
+#endif

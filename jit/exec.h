@@ -1,0 +1,115 @@
+/* An exec is one native stack that runs compiled code: the machine half of a process.
+ *
+ * The stack holds compiled frames only. Whoever owns the exec calls rl_exec_resume on its own (worker) stack; control
+ * comes back with the reason. C called by compiled code (host functions, helpers) runs on that same worker stack.
+ * An exec can be resumed by another thread than the one that ran it before, and can be dropped at any return: frames
+ * own nothing.
+ *
+ *   rl_exec_call(x, f, args)            prepare a call
+ *   while (rl_exec_resume(x, slice)) …  RL_EXIT_DONE: x->vals has the results
+ *
+ * A host function ends in one of these ways (decisions: "done, park or call"):
+ *   return a value            done
+ *   rl_exec_park(x)           leave with RL_EXIT_PARK; on the next resume the function is called again, same arguments
+ *   rl_exec_trap(x, kind)     the call traps
+ *   rl_exec_nest(x, f, args)  run guest function f first, then call me again with x->nested = its outcome */
+#ifndef RL_EXEC_H
+#define RL_EXEC_H
+
+#include "jit/types.h"
+#include "src/base/err.h"
+
+typedef struct rl_instance rl_instance;
+typedef struct rl_func rl_func;
+typedef struct rl_layout rl_layout;
+typedef struct rl_code rl_code;
+typedef struct rl_exec rl_exec;
+typedef struct rl_host rl_host; /* the owner's context, opaque here */
+
+typedef enum rl_exit {
+    RL_EXIT_DONE = 0, /* the function given to rl_exec_call returned; results in x->vals                  */
+    RL_EXIT_YIELD,    /* fuel of this slice is spent                                                       */
+    RL_EXIT_PARK,     /* a host function waits                                                             */
+    RL_EXIT_TRAP,     /* x->trap says why; the frames are intact until the next rl_exec_call or _reset     */
+} rl_exit;
+
+typedef enum rl_outcome { RL_OUT_DONE = 0, RL_OUT_PARK, RL_OUT_TRAP, RL_OUT_NEST, RL_OUT_YIELD } rl_outcome;
+
+/* Outcome of the guest function a host function asked for by rl_exec_nest. */
+typedef enum rl_nested { RL_NESTED_NONE = 0, RL_NESTED_RETURNED, RL_NESTED_TRAPPED } rl_nested;
+
+#define RL_MAX_VALS 1024 /* parameters or results of one function */
+
+struct rl_exec {
+    /* first the words compiled code, glue and stubs know by offset (RL_EXEC_*) */
+    /* 0 */ void *host_sp;    /* worker stack while guest code runs                             */
+    /* 8 */ void *guest_sp;   /* guest stack while it does not; top word is the resume address  */
+    /* 16 */ i64 fuel;        /* counter while guest code does not run                          */
+    /* 24 */ rl_instance *inst;/* instance to resume in                                         */
+    /* 32 */ rl_host *host;   /* first argument of RL_STUB_HOST functions                       */
+    /* 40 */ u32 outcome;     /* rl_outcome of the host function that just returned             */
+    /* 44 */ u32 exit;        /* rl_exit */
+    /* 48 */ void *guest_fp;  /* frame pointer at the last exit or host call: start of backtraces */
+    /* 56 */ void *guest_pc;  /* code address at a trap; 0 when the trap came from a host call  */
+    /* 64 */ u64 *vals;       /* RL_STUB_ENTRY: arguments in, results out                        */
+    /* 72 */ void *stack_limit;
+    /* 80 */ const void *retry;/* resume address inside the host stub: calls the function again  */
+
+    u32 trap;                 /* rl_trap, when exit is RL_EXIT_TRAP */
+    i32 exit_code;            /* RL_TRAP_EXIT: proc_exit status */
+    u8 *stack;                /* lowest byte */
+    size_t stack_size;
+    i64 granted;              /* fuel handed out for the current slice */
+    u64 fuel_spent;           /* by all slices before */
+    struct rl_nest *nest;     /* innermost nested call, on the guest stack */
+    rl_nested nested;         /* for the retried host function; cleared when it is done */
+    u64 small_vals[8];
+    char message[160];        /* RL_TRAP_HOST: text */
+};
+
+#define RL_EXEC_HOST_SP 0
+#define RL_EXEC_GUEST_SP 8
+#define RL_EXEC_FUEL 16
+#define RL_EXEC_INST 24
+#define RL_EXEC_HOST 32
+#define RL_EXEC_OUTCOME 40
+#define RL_EXEC_EXIT 44
+#define RL_EXEC_GUEST_FP 48
+#define RL_EXEC_GUEST_PC 56
+#define RL_EXEC_VALS 64
+#define RL_EXEC_STACK_LIMIT 72
+#define RL_EXEC_RETRY 80
+
+/* Bytes below stack_limit that compiled code may use unchecked: leaf frames up to RL_RED_ZONE, a yield's save area
+ * (all registers), a host stub's frame. */
+#define RL_STACK_MARGIN 2048
+#define RL_RED_ZONE 512
+
+/* `stack` is the caller's (rl_exec never allocates it); low end, at least 4 KiB. */
+void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host);
+/* Forgets all frames. */
+void rl_exec_reset(rl_exec *x);
+
+/* Prepares a call of f with proto->nparams arguments. The results will be in x->vals, one u64 each (v128: two).
+ * Frames of a previous call are dropped. RL_ERR_NOMEM when the arguments do not fit. */
+rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args);
+
+/* Runs until the call is done, the fuel is spent, a host function parks, or a trap. fuel > 0: instructions for this
+ * slice. x->fuel_spent is brought up to date at every return (exact at DONE and TRAP). Nested calls are driven here;
+ * the owner only sees the four reasons. */
+rl_exit rl_exec_resume(rl_exec *x, i64 fuel);
+
+/* ---- for host functions ---- */
+void rl_exec_park(rl_exec *x);
+void rl_exec_trap(rl_exec *x, u32 trap);
+/* RL_TRAP_HOST with a text */
+void rl_exec_fail(rl_exec *x, const char *fmt, ...) RL_PRINTF(2, 3);
+/* Run f(args) first. With catch_traps, a trap in f comes back as RL_NESTED_TRAPPED instead of ending the exec (except
+ * RL_TRAP_EXIT and RL_TRAP_KILLED). Then the host function is called again with the same arguments, x->nested set and
+ * the results in x->vals. It must first look at x->nested. */
+void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps);
+
+/* Result of one function type, read by the host side. */
+static inline u64 rl_exec_result(const rl_exec *x, u32 i) { return x->vals[i]; }
+
+#endif

@@ -1,0 +1,35 @@
+/* Traps: kinds, the fault handler that turns machine faults into them, and backtraces. */
+#ifndef RL_TRAP_H
+#define RL_TRAP_H
+
+#include <stdio.h>
+
+#include "jit/exec.h"
+
+typedef enum rl_trap {
+#define TRAP(name, text) RL_TRAP_##name,
+#include "jit/trap.def"
+#undef TRAP
+} rl_trap;
+
+const char *rl_trap_text(rl_trap t);
+
+/* Installs the SIGSEGV, SIGBUS, SIGILL, SIGFPE handlers (once per process; keeps and calls earlier ones for faults
+ * that are not guest code's). */
+rl_err rl_trap_init(void);
+/* Every thread that runs guest code needs an alternate signal stack. */
+rl_err rl_trap_thread_init(void);
+void rl_trap_thread_fini(void);
+
+typedef struct rl_frame {
+    struct rl_module *module;
+    u32 func;       /* function index */
+    u32 wasm_offset;/* offset in the module of the instruction */
+} rl_frame;
+
+/* Innermost frames first; at most cap. Returns how many there are in all. */
+u32 rl_backtrace(const rl_exec *x, rl_frame *frames, u32 cap);
+/* "  0: name (file.rs:12:5) at 0x1234" lines; names demangled, file and line from DWARF when present. */
+void rl_backtrace_print(const rl_exec *x, FILE *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* What a host function sees: its process, and ranges of guest memory.
+ *
+ * A host function is `RESULT rl_host_NAMESPACE_NAME(rl_host *h, PARAMS...)`, straight-line C on the worker's stack. It
+ * ends by returning, or by rl_exec_park / rl_exec_trap / rl_exec_fail / rl_exec_nest on h->exec and returning anything
+ * (see jit/exec.h). After a park it is called again with the same arguments: what it must remember is in h. */
+#ifndef RL_HOST_H
+#define RL_HOST_H
+
+#include "jit/exec.h"
+#include "jit/instance.h"
+#include "jit/trap.h"
+
+struct rl_wasi;
+
+/* First member of a process (src/proc.h embeds it), or stands alone in tests and in the embedding API. */
+struct rl_host {
+    rl_exec exec;
+    rl_instance *instance;   /* whose memory ranges refer to */
+    struct rl_wasi *wasi;    /* files, arguments, environment; see src/host/wasi.h */
+    /* Why the process waits, for whoever runs it; set before rl_exec_park. */
+    struct {
+        i64 deadline_ns;     /* CLOCK_MONOTONIC; INT64_MAX: none */
+        int fd;              /* host descriptor that must become ready, or -1 */
+        bool write;          /* for writing rather than reading */
+        bool yield;          /* only give way: runnable at once */
+        bool retry;          /* set while the parked call has not finished: the call is being repeated */
+        bool timed_out;      /* set by the waker: the deadline passed */
+        u64 word[4];         /* the waiting function's own notes; zero at first call */
+    } wait;
+};
+
+/* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY. len 0 is valid up to and
+ * including the size. The pointer dies with the call. */
+static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {
+    rl_memory *mem = h->instance->module->nmemories ? rl_instance_memory(h->instance, 0) : NULL;
+    if (RL_UNLIKELY(!mem || (u64)offset + len > mem->bytes || len > mem->bytes)) {
+        rl_exec_trap(&h->exec, RL_TRAP_MEMORY);
+        return NULL;
+    }
+    return mem->base + offset;
+}
+
+#endif
