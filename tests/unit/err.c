@@ -1,7 +1,5 @@
 /* Diagnostics: the first error wins, and every code has a text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/unit/test.h"
 
 #include "src/base/err.h"
 
