@@ -54,7 +54,9 @@ struct rl_exec {
     /* 64 */ u64 *vals;       /* RL_STUB_ENTRY: arguments in, results out                        */
     /* 72 */ void *stack_limit;
     /* 80 */ const void *retry;/* resume address inside the host stub: calls the function again  */
+    /* 88 */ u32 gs;           /* the instance runs in RL_FLAVOUR_GUARDED_GS: r13 is an ordinary callee-saved register */
 
+    u32 vals_cap;             /* words behind vals */
     u32 trap;                 /* rl_trap, when exit is RL_EXIT_TRAP */
     i32 exit_code;            /* RL_TRAP_EXIT: proc_exit status */
     u8 *stack;                /* lowest byte */
@@ -62,7 +64,7 @@ struct rl_exec {
     i64 granted;              /* fuel handed out for the current slice */
     u64 fuel_spent;           /* by all slices before */
     struct rl_nest *nest;     /* innermost nested call, on the guest stack */
-    rl_nested nested;         /* for the retried host function; cleared when it is done */
+    rl_nested nested;         /* for the retried host function: read it by rl_exec_nested */
     u64 small_vals[8];
     char message[160];        /* RL_TRAP_HOST: text */
 };
@@ -79,6 +81,7 @@ struct rl_exec {
 #define RL_EXEC_VALS 64
 #define RL_EXEC_STACK_LIMIT 72
 #define RL_EXEC_RETRY 80
+#define RL_EXEC_GS 88
 
 /* Bytes below stack_limit that compiled code may use unchecked: leaf frames up to RL_RED_ZONE, a yield's save area
  * (all registers), a host stub's frame. */
@@ -91,7 +94,8 @@ void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host);
 void rl_exec_reset(rl_exec *x);
 
 /* Prepares a call of f with proto->nparams arguments. The results will be in x->vals, one u64 each (v128: two).
- * Frames of a previous call are dropped. RL_ERR_NOMEM when the arguments do not fit. */
+ * Frames of a previous call are dropped. RL_ERR_NOMEM when the arguments do not fit. A record without an instance (host
+ * function, or shared by a closed module) runs in x->inst, which the caller may set before. */
 rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args);
 
 /* Runs until the call is done, the fuel is spent, a host function parks, or a trap. fuel > 0: instructions for this
@@ -99,15 +103,25 @@ rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args);
  * the owner only sees the four reasons. */
 rl_exit rl_exec_resume(rl_exec *x, i64 fuel);
 
+/* Tests: fill every register with rubbish before guest code goes on. */
+extern bool rl_exec_poison;
+
 /* ---- for host functions ---- */
 void rl_exec_park(rl_exec *x);
 void rl_exec_trap(rl_exec *x, u32 trap);
 /* RL_TRAP_HOST with a text */
 void rl_exec_fail(rl_exec *x, const char *fmt, ...) RL_PRINTF(2, 3);
 /* Run f(args) first. With catch_traps, a trap in f comes back as RL_NESTED_TRAPPED instead of ending the exec (except
- * RL_TRAP_EXIT and RL_TRAP_KILLED). Then the host function is called again with the same arguments, x->nested set and
- * the results in x->vals. It must first look at x->nested. */
+ * RL_TRAP_EXIT and RL_TRAP_KILLED; x->trap and x->message still tell which). Then the host function is called again
+ * with the same arguments and the results in x->vals. A function that nests first asks rl_exec_nested: the answer is
+ * given once, so a function that parks after it must remember it itself. f->inst == NULL (a record shared by a closed
+ * module): runs in the current instance. */
 void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps);
+static inline rl_nested rl_exec_nested(rl_exec *x) {
+    rl_nested n = x->nested;
+    x->nested = RL_NESTED_NONE;
+    return n;
+}
 
 /* Result of one function type, read by the host side. */
 static inline u64 rl_exec_result(const rl_exec *x, u32 i) { return x->vals[i]; }

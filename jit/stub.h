@@ -1,0 +1,48 @@
+/* The protocol between compiled code's stubs (bodies: rl_masm_stub) and the glue (glue_x64.S): which words of rl_exec
+ * are valid when, and what every register holds. x64 names; a64 has the same roles.
+ *
+ * rl_glue_enter(x), called by C on the worker's stack, saves the host's callee-saved registers there, stores its stack
+ * pointer in x->host_sp and jumps to the resume address popped from x->guest_sp with
+ *     r14 = x->inst, r15 = x->fuel, rbp = x->guest_fp, r11 = rdi = x, r13 = x->inst->mem_base (every flavour), and the
+ *     segment base set when x->gs.
+ * It returns x->exit when somebody jumps to rl_glue_leave (r11 = x; guest_sp, guest_fp, inst, fuel and exit stored).
+ *
+ * ENTRY      starts with [rsp] = rl_func *, rsp = 8 modulo 16, rbp = 0; arguments in x->vals. Calls f->xcode with
+ *            rax = f. At the end results are in x->vals, fuel in x->fuel, exit = RL_EXIT_DONE: jump to rl_glue_leave.
+ * HOST, BUILTIN, GENERIC  push rbp and make a frame, so that x->guest_fp = rbp starts a chain whose first return
+ *            address lies in the compiled caller; keep the caller's callee-saved registers and the arguments in it;
+ *            store inst, fuel, guest_fp and guest_sp, whose top word is the retry address; call C on x->host_sp.
+ *            Outcome 0: reload fuel from x->fuel, drop the frame, return. Else jump to rl_glue_host_left with r11 = x;
+ *            the owner's next rl_glue_enter then arrives at the retry address. Either way r13 comes back from the
+ *            frame when x->gs, else from inst->mem_base (memory may have moved).
+ * CROSS      sets exec and stack_limit of the callee's instance from the caller's, r14 and the memory registers for
+ *            the callee, and on return those of the caller. */
+#ifndef RL_STUB_H
+#define RL_STUB_H
+
+#include "jit/exec.h"
+
+/* Reasons rl_glue_enter returns that rl_exec_resume handles itself. */
+#define RL_EXIT_HOST 16 /* + rl_outcome */
+
+int rl_glue_enter(rl_exec *x);
+/* Never called from C; addresses for stubs and compiled code. */
+void rl_glue_leave(void);
+void rl_glue_host_left(void);
+void rl_glue_yield(void);
+void rl_glue_lazy(void);
+void rl_glue_trap(void);
+
+/* Head of rl_code, read by rl_glue_lazy. */
+typedef struct rl_lazy_head {
+    /* 0 */ const void **entries;   /* by function index                                                  */
+    /* 8 */ const void *stubs_end;  /* entries at or above this address are compiled functions, not stubs */
+} rl_lazy_head;
+
+/* What a lazy stub points r11 at. */
+typedef struct rl_lazy_record {
+    rl_code *code;
+    u64 func;
+} rl_lazy_record;
+
+#endif
