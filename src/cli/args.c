@@ -1,0 +1,255 @@
+/* Parses the command line by the tables options.def and commands.def.
+ *
+ * Owns the lists of an rl_args; every string stays argv's. Runs once, on the main thread. Not getopt_long: it knows
+ * neither which command an option belongs to nor the nearest name of a misspelt one, permutes arguments that belong
+ * to the guest, and its own table would be a second list of what options.def already says. */
+#include "src/cli/args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/cli/cli.h"
+
+const rl_cmd_row rl_cmd_rows[RL_CMD_COUNT] = {
+#define CMD(name, operands, least, most, sentence) {#name, operands, sentence, least, most},
+#include "src/cli/commands.def"
+#undef CMD
+};
+
+#define IN(command) (1u << RL_CMD_##command)
+const rl_opt_row rl_opt_rows[RL_OPT_COUNT] = {
+#define OPT(field, name, kind, lowest, highest, commands, value, sentence) \
+    {name, RL_OPT_##kind, lowest, highest, commands, value, sentence},
+#include "src/cli/options.def"
+#undef OPT
+};
+#undef IN
+
+static const u16 field_at[RL_OPT_COUNT] = {
+#define OPT(field, name, kind, lowest, highest, commands, value, sentence) offsetof(rl_args, field),
+#include "src/cli/options.def"
+#undef OPT
+};
+
+/* ---- the nearest known name ---- */
+
+/* Edits (insert, delete, replace, swap neighbours) that turn a into b; names beyond 30 bytes are infinitely far. */
+static unsigned distance(const char *a, size_t n, const char *b) {
+    size_t m = strlen(b);
+    if (n > 30 || m > 30) return UINT_MAX;
+    unsigned d[32][32];
+    for (size_t i = 0; i <= n; i++) d[i][0] = (unsigned)i;
+    for (size_t j = 0; j <= m; j++) d[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= n; i++)
+        for (size_t j = 1; j <= m; j++) {
+            unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = RL_MIN(best, d[i - 1][j] + 1);
+            best = RL_MIN(best, d[i][j - 1] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) best = RL_MIN(best, d[i - 2][j - 2] + 1);
+            d[i][j] = best;
+        }
+    return d[n][m];
+}
+
+static const char *nearest_option(rl_cmd c, const char *name, size_t len) {
+    const char *best = "help";
+    unsigned least = distance(name, len, best);
+    for (int o = 0; o < RL_OPT_COUNT; o++) {
+        unsigned d = rl_opt_rows[o].commands >> c & 1 ? distance(name, len, rl_opt_rows[o].name) : UINT_MAX;
+        if (d < least) best = rl_opt_rows[o].name, least = d;
+    }
+    return best;
+}
+
+static const char *nearest_command(const char *name) {
+    const char *best = NULL;
+    unsigned least = 3;
+    for (int c = 0; c < RL_CMD_COUNT; c++) {
+        unsigned d = distance(name, strlen(name), rl_cmd_rows[c].name);
+        if (d < least) best = rl_cmd_rows[c].name, least = d;
+    }
+    return best;
+}
+
+/* ---- values ---- */
+
+static bool parse_number(const rl_opt_row *o, const char *text, u64 *out) {
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || v < o->lowest || v > o->highest) {
+        rl_cli_usage("--%s wants a number from %llu to %llu, not \"%s\"", o->name, (unsigned long long)o->lowest,
+                     (unsigned long long)o->highest, text);
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+static bool parse_bytes(const rl_opt_row *o, const char *text, u64 *out) {
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    static const char units[] = "KMGT";
+    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (shift) end++;
+    if (shift && !strcmp(end, "iB")) end += 2;
+    if (text[0] < '0' || text[0] > '9' || *end || errno || v > UINT64_MAX >> shift) {
+        rl_cli_usage("--%s wants a number of bytes, such as 65536 or 64M, not \"%s\"", o->name, text);
+        return false;
+    }
+    *out = v << shift;
+    return true;
+}
+
+static bool parse_seconds(const rl_opt_row *o, const char *text, double *out) {
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v > 0 && v <= 1e9)) {
+        rl_cli_usage("--%s wants seconds, such as 10 or 0.5, not \"%s\"", o->name, text);
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+static bool parse_choice(const rl_opt_row *o, const char *text, u32 *out) {
+    size_t len = strlen(text);
+    u32 index = 0;
+    for (const char *p = o->value; p; p = strchr(p, '|'), p += p != NULL, index++)
+        if (!strncmp(p, text, len) && (p[len] == '|' || !p[len])) {
+            *out = index;
+            return true;
+        }
+    rl_cli_usage("--%s is one of %s, not \"%s\"", o->name, o->value, text);
+    return false;
+}
+
+static bool append(rl_arg_list *l, const char *text) {
+    const char **v = realloc(l->v, (l->n + 1) * sizeof *v);
+    if (!v) return false;
+    l->v = v;
+    l->v[l->n++] = text;
+    return true;
+}
+
+static bool store(rl_args *a, rl_opt opt, const char *text) {
+    const rl_opt_row *o = &rl_opt_rows[opt];
+    void *field = (char *)a + field_at[opt];
+    a->given |= (u64)1 << opt;
+    switch (o->kind) {
+    case RL_OPT_flag: *(bool *)field = true; return true;
+    case RL_OPT_text: *(const char **)field = text; return true;
+    case RL_OPT_list: return append(field, text);
+    case RL_OPT_number: return parse_number(o, text, field);
+    case RL_OPT_bytes: return parse_bytes(o, text, field);
+    case RL_OPT_seconds: return parse_seconds(o, text, field);
+    case RL_OPT_choice: return parse_choice(o, text, field);
+    }
+    return false;
+}
+
+/* ---- the line ---- */
+
+static bool unknown_option(rl_cmd c, const char *name, size_t len) {
+    for (int o = 0; o < RL_OPT_COUNT; o++)
+        if (strlen(rl_opt_rows[o].name) == len && !memcmp(rl_opt_rows[o].name, name, len)) {
+            int owner = __builtin_ctz(rl_opt_rows[o].commands);
+            rl_cli_usage("--%s is no option of \"rille %s\" but of \"rille %s\"", rl_opt_rows[o].name, rl_cmd_rows[c].name,
+                         rl_cmd_rows[owner].name);
+            return false;
+        }
+    rl_cli_usage("unknown option --%.*s; the nearest is --%s", (int)len, name, nearest_option(c, name, len));
+    return false;
+}
+
+/* One option at argv[*at]; moves *at past its value when that is a word of its own. */
+static bool parse_option(rl_args *a, int argc, char **argv, int *at) {
+    const char *name = argv[*at] + 2, *eq = strchr(name, '=');
+    size_t len = eq ? (size_t)(eq - name) : strlen(name);
+    for (int o = 0; o < RL_OPT_COUNT; o++) {
+        const rl_opt_row *row = &rl_opt_rows[o];
+        if (!(row->commands >> a->command & 1) || strlen(row->name) != len || memcmp(row->name, name, len)) continue;
+        if (row->kind == RL_OPT_flag) {
+            if (eq) rl_cli_usage("--%s takes no value", row->name);
+            return !eq && store(a, (rl_opt)o, NULL);
+        }
+        if (!eq && *at + 1 >= argc) {
+            rl_cli_usage("--%s wants a value: %s", row->name, row->value);
+            return false;
+        }
+        return store(a, (rl_opt)o, eq ? eq + 1 : argv[++*at]);
+    }
+    return unknown_option(a->command, name, len);
+}
+
+/* The command named by the first word, or RL_CMD_COUNT. */
+static rl_cmd find_command(const char *word) {
+    for (int c = 0; c < RL_CMD_COUNT; c++)
+        if (!strcmp(word, rl_cmd_rows[c].name)) return (rl_cmd)c;
+    return RL_CMD_COUNT;
+}
+
+static bool check_operands(const rl_args *a, bool named) {
+    const rl_cmd_row *row = &rl_cmd_rows[a->command];
+    if (a->help || a->version) return true;
+    if (a->noperands < row->least) {
+        if (a->command == RL_CMD_run && !named) rl_cli_usage("nothing to run: rille [OPTIONS] FILE [ARGS…]");
+        else rl_cli_usage("rille %s wants %s", row->name, row->operands);
+        return false;
+    }
+    if (a->noperands > row->most) {
+        rl_cli_usage("rille %s takes %s; \"%s\" is one too many", row->name, row->operands, a->operands[row->most]);
+        return false;
+    }
+    /* "rille vaildate x" would be a program named vaildate */
+    const char *near = named || !a->noperands ? NULL : nearest_command(a->operands[0]);
+    if (near && access(a->operands[0], F_OK)) {
+        rl_cli_usage("no file and no command named \"%s\"; the nearest command is \"%s\"", a->operands[0], near);
+        return false;
+    }
+    return true;
+}
+
+bool rl_args_parse(rl_args *a, int argc, char **argv) {
+    *a = (rl_args){.operands = argv + argc};
+    int at = 1, kept = 0;
+    rl_cmd named = at < argc ? find_command(argv[at]) : RL_CMD_COUNT;
+    a->command = named < RL_CMD_COUNT ? named : RL_CMD_run;
+    at += named < RL_CMD_COUNT;
+    bool options = true;
+    for (; at < argc; at++) {
+        const char *word = argv[at];
+        if (options && !strcmp(word, "--")) {
+            options = false;
+        } else if (options && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
+            a->help = true;
+        } else if (options && (!strcmp(word, "--version") || !strcmp(word, "-V"))) {
+            a->version = true;
+        } else if (options && word[0] == '-' && word[1] == '-') {
+            if (!parse_option(a, argc, argv, &at)) return false;
+        } else if (options && word[0] == '-' && word[1]) {
+            rl_cli_usage("unknown option %s; options begin with two dashes", word);
+            return false;
+        } else if (a->command == RL_CMD_run) { /* the rest is the guest's */
+            a->operands = argv + at;
+            a->noperands = argc - at;
+            break;
+        } else { /* operands may stand between options: they move to the front of argv */
+            argv[1 + kept++] = argv[at];
+            a->operands = argv + 1;
+            a->noperands = kept;
+        }
+    }
+    if (a->command != RL_CMD_run && kept && 1 + kept < argc) argv[1 + kept] = NULL;
+    return check_operands(a, named < RL_CMD_COUNT);
+}
+
+void rl_args_fini(rl_args *a) {
+    for (int o = 0; o < RL_OPT_COUNT; o++)
+        if (rl_opt_rows[o].kind == RL_OPT_list) free(((rl_arg_list *)(void *)((char *)a + field_at[o]))->v);
+    *a = (rl_args){0};
+}
