@@ -1,0 +1,1 @@
+(module (memory (export "memory") 1) (func $inner unreachable) (func (export "_start") (call $inner)))

@@ -1,0 +1,9 @@
+/* The smallest program.
+ * | hello, world
+ */
+#include <stdio.h>
+
+int main(void) {
+    puts("hello, world");
+    return 0;
+}
