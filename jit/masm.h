@@ -22,6 +22,9 @@ typedef struct rl_masm {
     u64 *pool;
     struct rl_pool_use { u32 at; u32 index; } *pool_uses;
     u32 nuses, uses_cap;
+    u32 *tables;               /* positions of the switch tables, ascending */
+    u32 ntables, tables_cap;
+    u32 fault;                 /* see rl_masm_fault_pos */
 } rl_masm;
 
 typedef enum rl_width { RL_W32, RL_W64 } rl_width;
@@ -100,7 +103,7 @@ void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a); /* RL_ST_8..64
 void rl_masm_lea(rl_masm *m, rl_width w, u8 d, rl_mem a);      /* not linear; W32 wraps. flags preserved */
 /* code offset of the instruction that touches memory in the ld/st/binm... just emitted, for the trap row: the body
  * keeps it here because helper instructions may precede it */
-u32 rl_masm_fault_pos(const rl_masm *m);
+static inline u32 rl_masm_fault_pos(const rl_masm *m) { return m->fault; }
 
 /* ---- integers ---- */
 void rl_masm_bin(rl_masm *m, rl_bin op, rl_width w, u8 d, u8 a, u8 b);
