@@ -23,9 +23,12 @@ typedef struct rl_ret_row {
     u16 pad;
 } rl_ret_row;
 
+/* One compiled function. */
 typedef struct rl_func_code {
     u32 start, size;    /* code offset of the entry and bytes, from the code's base; size 0: not compiled yet */
-    u32 first_trap, ntraps, first_ret, nrets;
+    u32 ntraps, nrets;
+    rl_trap_row *traps; /* one allocation: traps, then rets; pc relative to the code's base */
+    rl_ret_row *rets;
 } rl_func_code;
 
 /* Output of the emitter for one function: position independent, except calls to other functions of the module. */
@@ -84,6 +87,15 @@ u32 rl_code_func_at(const rl_code *c, const void *pc);
 const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc);
 const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address);
 rl_module *rl_code_module(const rl_code *c);
+rl_flavour rl_code_flavour(const rl_code *c);
+const rl_layout *rl_code_layout(const rl_code *c);
+/* rl_func records of a closed module (module->closed_funcs), by slot; inst is NULL in all of them. Else NULL. */
+rl_func *rl_code_records(rl_code *c);
+/* One word for instance.c to keep with the code: what all instances share. Freed by rl_code_free with free(). */
+_Atomic(void *) *rl_code_shared(rl_code *c);
+/* The machine code of a function and its tables; size 0 when not compiled (listing, tests). */
+const rl_func_code *rl_code_func(const rl_code *c, u32 func);
+const u8 *rl_code_base(const rl_code *c);
 
 /* Stubs: small code made once per proto, shared by everything, never freed. */
 const void *rl_stub_get(rl_proto *p, rl_stub kind);

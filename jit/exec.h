@@ -63,6 +63,7 @@ struct rl_exec {
     size_t stack_size;
     i64 granted;              /* fuel handed out for the current slice */
     u64 fuel_spent;           /* by all slices before */
+    rl_instance *entry_inst;  /* instance of the outermost call */
     struct rl_nest *nest;     /* innermost nested call, on the guest stack */
     rl_nested nested;         /* for the retried host function: read it by rl_exec_nested */
     u64 small_vals[8];

@@ -34,7 +34,8 @@ typedef struct rl_table {
     void **elems;  /* rl_func * or opaque host references; NULL is the null reference */
     u32 size;
     u32 capacity;
-    u64 max;
+    u64 max;       /* by the type; UINT64_MAX: none given */
+    u64 limit;     /* by configuration */
     u8 type;
     bool owned; /* elems is this table's own allocation (false: shared with the module, copy before writing) */
 } rl_table;
@@ -44,11 +45,12 @@ typedef struct rl_table {
 typedef struct rl_memory {
     u8 *base;
     u64 bytes;      /* current size, the bound */
-    u64 max_bytes;  /* by the type */
-    u64 limit_bytes;/* by configuration; growing past it fails */
+    u64 max_bytes;  /* by the type; UINT64_MAX: none given */
+    u64 limit_bytes;/* by configuration and address width; growing past it fails */
     u64 capacity;   /* bytes that can be used without moving */
     bool guarded;
     struct rl_instance *users; /* instances with this as memory 0, linked by next_user */
+    struct rl_store *store; /* whose limit on the sum of all memories applies; may be NULL */
     void *pool;     /* who gave the storage: NULL for rl_memory_new's own mapping */
 } rl_memory;
 
@@ -64,9 +66,11 @@ struct rl_instance {
     /* 48 */ const rl_layout *layout;
     /* 56 */ rl_module *module;
     rl_code *code;
+    u32 flavour;            /* rl_flavour of code and memories */
     struct rl_store *store;
     struct rl_instance *next_user; /* of memory 0 */
     u8 *dropped_data, *dropped_elem; /* bit sets of dropped segments */
+    struct rl_func_own *own_funcs;   /* records made on demand (rl_instance_func) */
     u64 data[]; /* by rl_layout: imports, globals, tables, memories */
 };
 #define RL_INST_MEM_BASE 0
@@ -115,6 +119,8 @@ typedef struct rl_store_config {
 
 rl_err rl_store_new(const rl_store_config *c, rl_store **out);
 void rl_store_free(rl_store *s);
+/* Makes x the exec of every instance (after another exec ran some of them). */
+void rl_store_bind(rl_store *s, rl_exec *x);
 
 /* Resolves one import; returns false when there is none by that name. */
 typedef bool rl_resolver(void *env, const rl_module *m, const rl_import *imp, rl_extern *out);
@@ -136,6 +142,23 @@ rl_err rl_memory_new(rl_store *s, const rl_limits *l, rl_memory **out);
 i64 rl_memory_grow(rl_memory *m, u64 pages);
 rl_err rl_table_new(rl_store *s, const rl_table_type *t, void *init, rl_table **out);
 i64 rl_table_grow(rl_table *t, u64 n, void *init);
+
+/* Frees what the object holds, not the object. Accept zeroed storage. */
+void rl_memory_fini(rl_memory *m);
+void rl_table_fini(rl_table *t);
+/* Gives t an allocation of its own before it is written. False: out of memory. */
+bool rl_table_own(rl_table *t);
+/* The base and size of memory 0 as compiled code sees them, in every instance that uses m. */
+void rl_memory_refresh(rl_memory *m);
+/* Objects made in place of the store's own allocation; rl_memory_new and rl_table_new use them. */
+rl_err rl_memory_init(rl_memory *m, rl_store *s, const rl_limits *l);
+rl_err rl_table_init(rl_table *t, const rl_store *s, const rl_table_type *type, void *init);
+const rl_store_config *rl_store_settings(const rl_store *s);
+/* Counts bytes of linear memory; false when the store's limit forbids them (nothing is counted then). */
+bool rl_store_charge(rl_store *s, u64 bytes);
+void rl_store_refund(rl_store *s, u64 bytes);
+/* Zeroed storage that lives as long as the store. */
+void *rl_store_alloc(rl_store *s, size_t size);
 
 static inline rl_memory *rl_instance_memory(const rl_instance *i, u32 index) {
     return *(rl_memory **)((char *)i + i->layout->memories + 8 * index);

@@ -26,6 +26,7 @@
 #define RL_EXIT_HOST 16 /* + rl_outcome */
 
 int rl_glue_enter(rl_exec *x);
+const void *rl_exec_lazy(rl_exec *x, u64 func); /* called by rl_glue_lazy */
 /* Never called from C; addresses for stubs and compiled code. */
 void rl_glue_leave(void);
 void rl_glue_host_left(void);
@@ -38,6 +39,9 @@ typedef struct rl_lazy_head {
     /* 0 */ const void **entries;   /* by function index                                                  */
     /* 8 */ const void *stubs_end;  /* entries at or above this address are compiled functions, not stubs */
 } rl_lazy_head;
+
+/* Is this rl_codemem_owner result the stubs' range? Async-signal-safe. */
+bool rl_stub_owns(const void *owner);
 
 /* What a lazy stub points r11 at. */
 typedef struct rl_lazy_record {

@@ -18,7 +18,7 @@ typedef struct rl_diag {
     rl_err code;
     bool has_offset;
     u64 offset;
-    char text[300];
+    char text[1200];
 } rl_diag;
 
 /* Both record the first error only (a diag that already holds one keeps it) and return e. d may be NULL. */

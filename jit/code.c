@@ -1,0 +1,421 @@
+/* Owns compiled code: what is compiled when and on how many threads, where each function lies, and the tables from
+ * code addresses back to the module. A rl_code is made once per module and flavour (under `making`), eager code is
+ * complete before anybody sees it, lazy code grows under its own lock. Lookups take no lock and are async-signal-safe:
+ * functions are placed at ascending addresses and become visible by one release store of their count. Not taken:
+ * patching call sites of lazy code; they call through a table instead. */
+#include "jit/code.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "jit/codemem.h"
+#include "jit/compile.h"
+#include "jit/masm.h"
+#include "jit/stub.h"
+#include "src/base/os.h"
+
+struct rl_code {
+    rl_lazy_head head; /* first: rl_glue_lazy reads it */
+    rl_module *module; /* not counted: the module owns this */
+    rl_flavour flavour;
+    rl_layout layout;
+    bool lazy;
+    u8 *base;          /* executable range */
+    size_t reserved;
+    size_t used;       /* bytes placed; lazy: under lock */
+    rl_func_code *funcs;     /* by function index minus imports */
+    u32 *order;              /* those indices by ascending address */
+    _Atomic u32 nplaced;     /* valid entries of order; release after they and their funcs[] are written */
+    rl_func *records;        /* closed modules */
+    _Atomic(void *) shared;
+    pthread_mutex_t lock;    /* lazy: emitter, used, placing */
+    rl_emitter *emitter;     /* lazy */
+    rl_compile_stats stats;
+};
+
+_Static_assert(offsetof(rl_code, head) == 0 && offsetof(rl_lazy_head, stubs_end) == 8, "known to rl_glue_lazy");
+_Static_assert(offsetof(rl_lazy_record, func) == 8, "known to rl_glue_lazy");
+
+rl_compile_options rl_compile_defaults;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool perf_map;
+
+/* A module up to this many bytes of code is compiled whole at once when nobody says otherwise: cheaper than making
+ * stubs for it. */
+#define AUTO_EAGER_BYTES 8192
+
+/* ---- tables and lookup ---- */
+
+rl_code *rl_code_find(const void *pc) {
+    void *owner = rl_codemem_owner(pc);
+    return rl_stub_owns(owner) ? NULL : owner;
+}
+
+static const rl_func_code *func_at(const rl_code *c, const void *pc, u32 *index) {
+    size_t at = (size_t)((const u8 *)pc - c->base);
+    /* acquire: pairs with the release in place() */
+    u32 lo = 0, hi = atomic_load_explicit(&c->nplaced, memory_order_acquire);
+    while (lo < hi) {
+        u32 mid = lo + (hi - lo) / 2;
+        if (c->funcs[c->order[mid]].start <= at) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo == 0) return NULL;
+    const rl_func_code *f = &c->funcs[c->order[lo - 1]];
+    if (at - f->start >= f->size) return NULL;
+    *index = c->order[lo - 1] + c->module->nimported_funcs;
+    return f;
+}
+
+u32 rl_code_func_at(const rl_code *c, const void *pc) {
+    u32 index;
+    return func_at(c, pc, &index) ? index : UINT32_MAX;
+}
+
+const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc) {
+    u32 index, at = (u32)((const u8 *)pc - c->base);
+    const rl_func_code *f = func_at(c, pc, &index);
+    if (!f) return NULL;
+    u32 lo = 0, hi = f->ntraps;
+    while (lo < hi) {
+        u32 mid = lo + (hi - lo) / 2;
+        if (f->traps[mid].pc < at) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < f->ntraps && f->traps[lo].pc == at ? &f->traps[lo] : NULL;
+}
+
+const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address) {
+    u32 index, at = (u32)((const u8 *)return_address - c->base);
+    const rl_func_code *f = func_at(c, (const u8 *)return_address - 1, &index);
+    if (!f) return NULL;
+    u32 lo = 0, hi = f->nrets;
+    while (lo < hi) {
+        u32 mid = lo + (hi - lo) / 2;
+        if (f->rets[mid].pc < at) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < f->nrets && f->rets[lo].pc == at ? &f->rets[lo] : NULL;
+}
+
+rl_module *rl_code_module(const rl_code *c) { return c->module; }
+rl_flavour rl_code_flavour(const rl_code *c) { return c->flavour; }
+const rl_layout *rl_code_layout(const rl_code *c) { return &c->layout; }
+rl_func *rl_code_records(rl_code *c) { return c->records; }
+_Atomic(void *) *rl_code_shared(rl_code *c) { return &c->shared; }
+const rl_func_code *rl_code_func(const rl_code *c, u32 func) { return &c->funcs[func - c->module->nimported_funcs]; }
+const u8 *rl_code_base(const rl_code *c) { return c->base; }
+const rl_compile_stats *rl_code_stats(const rl_code *c) { return &c->stats; }
+
+const void *rl_code_entry(rl_code *c, u32 func) {
+    /* acquire: pairs with the release in publish_entry */
+    return __atomic_load_n(&c->head.entries[func], __ATOMIC_ACQUIRE);
+}
+
+void rl_code_perf_map(bool on) { atomic_store(&perf_map, on); }
+
+/* One line per function placed since `from` (an index into order). */
+static void write_perf_map(rl_code *c, u32 from) {
+    if (!atomic_load_explicit(&perf_map, memory_order_relaxed)) return;
+    char path[64], name[256];
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    FILE *f = fopen(path, "a");
+    if (!f) return;
+    for (u32 i = from; i < atomic_load(&c->nplaced); i++) {
+        const rl_func_code *fc = &c->funcs[c->order[i]];
+        rl_module_func_name(c->module, c->order[i] + c->module->nimported_funcs, name, sizeof name);
+        fprintf(f, "%lx %x %s\n", (unsigned long)(uintptr_t)(c->base + fc->start), fc->size, name);
+    }
+    fclose(f);
+}
+
+/* ---- placing ---- */
+
+/* Copies the emitter's rows into one allocation of f; pcs stay relative to the function. */
+static bool copy_rows(rl_func_code *f, const rl_emitted *e) {
+    f->ntraps = e->ntraps;
+    f->nrets = e->nrets;
+    size_t traps = e->ntraps * sizeof *f->traps, rets = e->nrets * sizeof *f->rets;
+    if (traps + rets == 0) return true;
+    f->traps = malloc(traps + rets);
+    if (!f->traps) return false;
+    f->rets = (rl_ret_row *)(f->traps + e->ntraps);
+    if (traps) memcpy(f->traps, e->traps, traps);
+    if (rets) memcpy(f->rets, e->rets, rets);
+    return true;
+}
+
+static void shift_rows(rl_func_code *f, u32 start) {
+    f->start = start;
+    for (u32 i = 0; i < f->ntraps; i++) f->traps[i].pc += start;
+    for (u32 i = 0; i < f->nrets; i++) f->rets[i].pc += start;
+}
+
+static void publish_entry(rl_code *c, u32 func, const void *entry) {
+    u32 slot = c->module->func_slot[func];
+    if (c->records && slot != UINT32_MAX) {
+        /* both words are valid before and after; a reader may see either */
+        __atomic_store_n(&c->records[slot].code, entry, __ATOMIC_RELEASE);
+        __atomic_store_n(&c->records[slot].xcode, entry, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&c->head.entries[func], entry, __ATOMIC_RELEASE);
+}
+
+/* Function d (index minus imports) is in place: visible to lookups. Ascending addresses. */
+static void place(rl_code *c, u32 d) {
+    u32 n = atomic_load_explicit(&c->nplaced, memory_order_relaxed);
+    c->order[n] = d;
+    atomic_store_explicit(&c->nplaced, n + 1, memory_order_release);
+}
+
+/* ---- eager ---- */
+
+static void set_i32(u8 *at, i64 v) {
+    i32 narrow = (i32)v;
+    rl_assert(narrow == v);
+    memcpy(at, &narrow, 4);
+}
+
+/* Gives every chunk its place; starts of functions become code offsets. False: the range is too small. */
+static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
+    size_t grain = RL_MAX(rl_codemem_grain(), (size_t)64);
+    for (u32 i = 0; i < n; i++) {
+        chunks[i].at = rl_align(c->used, grain);
+        c->used = chunks[i].at + chunks[i].size;
+        if (c->used > c->reserved) return false;
+        for (u32 d = chunks[i].first; d < chunks[i].first + chunks[i].count; d++)
+            shift_rows(&c->funcs[d], c->funcs[d].start + (u32)chunks[i].at);
+    }
+    return true;
+}
+
+static void relocate(rl_code *c, rl_chunk *k) {
+    u32 imports = c->module->nimported_funcs;
+    for (u32 i = 0; i < k->nrelocs; i++) {
+        i64 from = (i64)(k->at + k->relocs[i].at + 4);
+        set_i32(k->code + k->relocs[i].at, (i64)c->funcs[k->relocs[i].func - imports].start - from);
+    }
+}
+
+static rl_err place_chunks(rl_code *c, rl_chunk *chunks, u32 n, rl_diag *d) {
+    if (!lay_out(c, chunks, n)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
+    for (u32 i = 0; i < n; i++) {
+        rl_chunk *k = &chunks[i];
+        relocate(c, k);
+        if (!rl_codemem_write(c->base + k->at, k->code, k->size)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+        for (u32 f = k->first; f < k->first + k->count; f++) {
+            place(c, f);
+            publish_entry(c, f + c->module->nimported_funcs, c->base + c->funcs[f].start);
+        }
+        rl_chunk_fini(k);
+    }
+    return RL_OK;
+}
+
+static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
+    rl_chunk *chunks;
+    u32 n;
+    RL_TRY(rl_chunks_new(c->module, &chunks, &n));
+    rl_compile_job job = { c->module, c->flavour, &c->layout, chunks, n, c->funcs, copy_rows };
+    rl_err e = rl_compile_chunks(&job, threads, d);
+    if (!e) e = place_chunks(c, chunks, n, d);
+    for (u32 i = 0; i < n; i++) {
+        c->stats.spills += chunks[i].spills;
+        c->stats.ops += chunks[i].ops;
+        rl_chunk_fini(&chunks[i]);
+    }
+    free(chunks);
+    c->stats.native_bytes = c->used;
+    return e;
+}
+
+/* ---- lazy ---- */
+
+/* The stubs of all functions, one after the other at the start of the range. */
+static rl_err make_stubs(rl_code *c, rl_diag *d) {
+    rl_module *m = c->module;
+    rl_masm a = { 0 };
+    rl_err e = rl_masm_init(&a, c->flavour) ? RL_OK : RL_ERR_NOMEM;
+    u8 *all = NULL;
+    size_t size = 0, cap = 0;
+    for (u32 f = m->nimported_funcs; f < m->nfuncs && !e; f++) {
+        rl_masm_reset(&a);
+        rl_masm_room(&a, 64);
+        rl_masm_lazy_stub(&a, c, f);
+        u32 n = rl_masm_pos(&a);
+        if (size + n + 16 > cap) {
+            cap = rl_align((size_t)(m->nfuncs - m->nimported_funcs) * (n + 16) + 64, 64);
+            u8 *more = realloc(all, cap);
+            if (!more) { e = RL_ERR_NOMEM; break; }
+            all = more;
+        }
+        memcpy(all + size, a.base, n);
+        c->head.entries[f] = c->base + size;
+        size = rl_align(size + n, 16);
+        if (a.failed) e = RL_ERR_NOMEM;
+    }
+    rl_masm_fini(&a);
+    if (!e && size > c->reserved) e = RL_ERR_LIMIT;
+    if (!e && size && !rl_codemem_write(c->base, all, size)) e = RL_ERR_NOMEM;
+    free(all);
+    c->used = rl_align(size, rl_codemem_grain());
+    c->head.stubs_end = c->base + c->used;
+    return e ? rl_diag_set(d, e, "no memory for native code") : RL_OK;
+}
+
+/* Under lock. */
+static const void *compile_one(rl_code *c, u32 func) {
+    if (!c->emitter)
+        c->emitter = rl_emitter_new(c->module, c->flavour, &c->layout, &rl_compile_defaults,
+                                    (const void *const *)c->head.entries);
+    rl_emitted e = { 0 };
+    if (!c->emitter || rl_emit_func(c->emitter, func, &e, NULL)) return NULL;
+    rl_assert(e.nrelocs == 0);
+    size_t at = rl_align(c->used, RL_MAX(rl_codemem_grain(), (size_t)e.align));
+    rl_func_code *f = &c->funcs[func - c->module->nimported_funcs];
+    if (at + e.size > c->reserved || !copy_rows(f, &e)) return NULL;
+    if (!rl_codemem_write(c->base + at, e.code, e.size)) {
+        free(f->traps);
+        *f = (rl_func_code){ 0 };
+        return NULL;
+    }
+    c->used = at + e.size;
+    f->size = e.size;
+    shift_rows(f, (u32)at);
+    place(c, func - c->module->nimported_funcs);
+    publish_entry(c, func, c->base + at);
+    c->stats.functions++;
+    c->stats.native_bytes += e.size;
+    c->stats.spills += e.spills;
+    c->stats.ops += e.ops;
+    write_perf_map(c, atomic_load_explicit(&c->nplaced, memory_order_relaxed) - 1);
+    return c->base + at;
+}
+
+const void *rl_code_compile_now(rl_code *c, u32 func) {
+    pthread_mutex_lock(&c->lock);
+    const void *entry = c->head.entries[func];
+    if ((const u8 *)entry < (const u8 *)c->head.stubs_end) {
+        u64 start = rl_os_now_ns(), cpu = rl_os_thread_cpu_ns();
+        entry = compile_one(c, func);
+        c->stats.compile_ns += rl_os_now_ns() - start;
+        c->stats.cpu_ns += rl_os_thread_cpu_ns() - cpu;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return entry;
+}
+
+/* ---- making and freeing ---- */
+
+/* In a closed module's table an import stands for whatever this instance imported: jump through its slot. */
+static const void *import_thunk(rl_code *c, u32 func) {
+    rl_masm a = { 0 };
+    const void *p = NULL;
+    if (rl_masm_init(&a, c->flavour)) {
+        rl_masm_room(&a, 64);
+        rl_masm_ld(&a, RL_LD_64, RL_REG_FUNC, rl_mem_at(RL_REG_INST, (i32)(c->layout.imports + 8 * func)));
+        rl_masm_tailm(&a, rl_mem_at(RL_REG_FUNC, offsetof(rl_func, xcode)));
+        if (!a.failed) p = rl_code_publish(a.base, rl_masm_pos(&a));
+    }
+    rl_masm_fini(&a);
+    return p;
+}
+
+/* Before compiling, so that publish_entry can fill in addresses. */
+static rl_err make_records(rl_code *c) {
+    rl_module *m = c->module;
+    if (!m->closed_funcs || !m->nfunc_slots) return RL_OK;
+    c->records = calloc(m->nfunc_slots, sizeof *c->records);
+    if (!c->records) return RL_ERR_NOMEM;
+    for (u32 f = 0; f < m->nfuncs; f++) {
+        if (m->func_slot[f] == UINT32_MAX) continue;
+        rl_func *r = &c->records[m->func_slot[f]];
+        *r = (rl_func){ .type_id = m->funcs[f].proto->id, .index = f, .proto = m->funcs[f].proto };
+        r->code = f < m->nimported_funcs ? import_thunk(c, f) : rl_code_entry(c, f);
+        r->xcode = r->code;
+        if (f < m->nimported_funcs && !r->code) return RL_ERR_NOMEM;
+    }
+    return RL_OK;
+}
+
+static size_t range_for(const rl_module *m, bool lazy) {
+    u64 n = (u64)m->code_size * 8 + RL_CODEMEM_GRANULE;
+    if (lazy || rl_codemem_grain() > 64) n += (u64)(m->nfuncs - m->nimported_funcs) * (64 + rl_codemem_grain());
+    return (size_t)rl_align(RL_MIN(n, (u64)1 << 31), RL_CODEMEM_GRANULE);
+}
+
+static rl_err prepare(rl_code *c, rl_diag *d) {
+    rl_module *m = c->module;
+    u32 n = m->nfuncs - m->nimported_funcs;
+    c->head.entries = calloc((size_t)m->nfuncs + 1, sizeof *c->head.entries);
+    c->funcs = calloc((size_t)n + 1, sizeof *c->funcs);
+    c->order = malloc(((size_t)n + 1) * sizeof *c->order);
+    c->reserved = range_for(m, c->lazy);
+    c->base = rl_codemem_alloc(c->reserved, c);
+    if (!c->head.entries || !c->funcs || !c->order || !c->base)
+        return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    c->stats.code_bytes = m->code_size;
+    return RL_OK;
+}
+
+static rl_err build(rl_code *c, unsigned threads, rl_diag *d) {
+    u64 start = rl_os_now_ns(), cpu = rl_os_cpu_ns();
+    RL_TRY(prepare(c, d));
+    if (c->lazy) RL_TRY(make_stubs(c, d));
+    if (make_records(c)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
+    if (!c->lazy) {
+        RL_TRY(compile_eager(c, threads, d));
+        c->stats.functions = c->module->nfuncs - c->module->nimported_funcs;
+        write_perf_map(c, 0);
+    }
+    c->stats.compile_ns = rl_os_now_ns() - start;
+    c->stats.cpu_ns = rl_os_cpu_ns() - cpu;
+    c->stats.peak_bytes = rl_os_peak_bytes();
+    return RL_OK;
+}
+
+static rl_err make(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsigned threads, rl_code **out, rl_diag *d) {
+    rl_code *c = calloc(1, sizeof *c);
+    if (!c) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    pthread_mutex_init(&c->lock, NULL);
+    c->module = m;
+    c->flavour = flavour;
+    c->lazy = mode == RL_COMPILE_LAZY || (mode == RL_COMPILE_AUTO && m->code_size > AUTO_EAGER_BYTES);
+    rl_layout_of(m, &c->layout);
+    rl_err e = build(c, threads, d);
+    if (e) rl_code_free(c);
+    else *out = c;
+    return e;
+}
+
+rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsigned threads, rl_code **out, rl_diag *d) {
+    /* acquire: pairs with the release below */
+    *out = atomic_load_explicit(&m->code[flavour], memory_order_acquire);
+    if (*out) return RL_OK;
+    pthread_mutex_lock(&making);
+    rl_err e = RL_OK;
+    *out = atomic_load_explicit(&m->code[flavour], memory_order_relaxed);
+    if (!*out) {
+        e = make(m, flavour, mode, threads, out, d);
+        if (!e) atomic_store_explicit(&m->code[flavour], *out, memory_order_release);
+    }
+    pthread_mutex_unlock(&making);
+    return e;
+}
+
+void rl_code_free(rl_code *c) {
+    if (!c) return;
+    u32 n = c->module->nfuncs - c->module->nimported_funcs;
+    for (u32 i = 0; c->funcs && i < n; i++) free(c->funcs[i].traps);
+    rl_codemem_free(c->base, c->reserved);
+    rl_emitter_free(c->emitter);
+    free(c->head.entries);
+    free(c->funcs);
+    free(c->order);
+    free(c->records);
+    free(atomic_load(&c->shared));
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

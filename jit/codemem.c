@@ -1,0 +1,132 @@
+/* Owns the memory native code lives in: one sparse memfd mapped read-execute only, written through its descriptor, so
+ * no page is ever writable and executable in this process and publishing costs one system call. Any thread may call;
+ * `lock` guards the hand-out, `owners` is written under it and read without (also by the fault handler). Where a memfd
+ * is refused, anonymous pages flip from writable to executable before they are published. Not taken: a mapping per
+ * module, which costs two system calls and a search by address in the fault handler. */
+#include "jit/codemem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "src/base/os.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
+#define MAX_GRANULES 65536u /* 64 GiB */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static u8 *arena;      /* NULL: nothing could be reserved */
+static u32 ngranules;
+static int fd = -1;    /* memfd, or -1: pages flip */
+static u32 hint;       /* below it every granule is taken */
+/* owner of each granule; release stores pair with the acquire in rl_codemem_owner */
+static _Atomic(void *) owners[MAX_GRANULES];
+
+static bool open_memfd(size_t size) {
+    fd = memfd_create("rille-code", MFD_CLOEXEC | MFD_EXEC);
+    if (fd < 0) fd = memfd_create("rille-code", MFD_CLOEXEC);
+    if (fd < 0) return false;
+    if (ftruncate(fd, (off_t)size) == 0) {
+        void *p = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        if (p != MAP_FAILED) {
+            arena = p;
+            return true;
+        }
+    }
+    close(fd);
+    fd = -1;
+    return false;
+}
+
+static void reserve(void) {
+    for (u32 n = MAX_GRANULES; n >= 256 && !arena; n /= 8) {
+        ngranules = n;
+        if (!open_memfd(n * RL_CODEMEM_GRANULE)) arena = rl_os_reserve(n * RL_CODEMEM_GRANULE);
+    }
+}
+
+size_t rl_codemem_grain(void) {
+    pthread_once(&once, reserve);
+    return fd >= 0 ? 64 : RL_OS_PAGE;
+}
+
+static u32 granules(size_t size) { return (u32)((size + RL_CODEMEM_GRANULE - 1) / RL_CODEMEM_GRANULE); }
+
+/* First run of n free granules, or ngranules. */
+static u32 find_run(u32 n) {
+    u32 run = 0;
+    for (u32 i = hint; i < ngranules; i++) {
+        run = atomic_load_explicit(&owners[i], memory_order_relaxed) ? 0 : run + 1;
+        if (run == n) return i + 1 - n;
+    }
+    return ngranules;
+}
+
+u8 *rl_codemem_alloc(size_t size, void *owner) {
+    pthread_once(&once, reserve);
+    u32 n = granules(size);
+    if (!arena || !n || n > ngranules) return NULL;
+    pthread_mutex_lock(&lock);
+    u32 at = find_run(n);
+    if (at < ngranules) {
+        for (u32 i = at; i < at + n; i++) atomic_store_explicit(&owners[i], owner, memory_order_release);
+        if (at == hint) hint = at + n;
+    }
+    pthread_mutex_unlock(&lock);
+    return at < ngranules ? arena + at * RL_CODEMEM_GRANULE : NULL;
+}
+
+static void discard(u8 *at, size_t size) {
+    if (fd >= 0) {
+        if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at - arena, (off_t)size) == 0) return;
+    } else {
+        mprotect(at, size, PROT_NONE);
+    }
+    rl_os_discard(at, size);
+}
+
+void rl_codemem_free(u8 *at, size_t size) {
+    if (!at) return;
+    u32 first = (u32)((size_t)(at - arena) / RL_CODEMEM_GRANULE), n = granules(size);
+    discard(at, n * RL_CODEMEM_GRANULE);
+    pthread_mutex_lock(&lock);
+    for (u32 i = first; i < first + n; i++) atomic_store_explicit(&owners[i], NULL, memory_order_release);
+    hint = RL_MIN(hint, first);
+    pthread_mutex_unlock(&lock);
+}
+
+static bool flip_write(u8 *at, const void *code, size_t size) {
+    size_t whole = rl_align(size, RL_OS_PAGE);
+    if (mprotect(at, whole, PROT_READ | PROT_WRITE)) return false;
+    memcpy(at, code, size);
+    return mprotect(at, whole, PROT_READ | PROT_EXEC) == 0;
+}
+
+bool rl_codemem_write(u8 *at, const void *code, size_t size) {
+    rl_check((size_t)(at - arena) % rl_codemem_grain() == 0);
+    if (fd < 0) return flip_write(at, code, size);
+    const u8 *from = code;
+    while (size) {
+        ssize_t n = pwrite(fd, from, size, at - arena);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        at += n;
+        from += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+void *rl_codemem_owner(const void *pc) {
+    size_t at = (size_t)((uintptr_t)pc - (uintptr_t)arena);
+    if (!arena || at >= ngranules * RL_CODEMEM_GRANULE) return NULL;
+    /* acquire: pairs with the release of whoever gave the range its owner */
+    return atomic_load_explicit(&owners[at / RL_CODEMEM_GRANULE], memory_order_acquire);
+}

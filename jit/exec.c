@@ -1,0 +1,238 @@
+/* Owns the life of an exec: preparing a call on the guest stack, entering and re-entering guest code, nested calls made
+ * for host functions, traps with their refunds, and the account of fuel. An exec is one thread's at a time; between
+ * rl_exec_resume calls it may move to another thread. Invariant: while no guest code runs, the word at x->guest_sp is
+ * an address to resume at. Not taken: a C coroutine per process, whose stack would hold host frames. */
+#include "jit/exec.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "jit/code.h"
+#include "jit/stub.h"
+#include "jit/trap.h"
+#include "jit/walk.h"
+
+_Static_assert(offsetof(rl_exec, host_sp) == RL_EXEC_HOST_SP, "");
+_Static_assert(offsetof(rl_exec, guest_sp) == RL_EXEC_GUEST_SP, "");
+_Static_assert(offsetof(rl_exec, fuel) == RL_EXEC_FUEL, "");
+_Static_assert(offsetof(rl_exec, inst) == RL_EXEC_INST, "");
+_Static_assert(offsetof(rl_exec, host) == RL_EXEC_HOST, "");
+_Static_assert(offsetof(rl_exec, outcome) == RL_EXEC_OUTCOME, "");
+_Static_assert(offsetof(rl_exec, exit) == RL_EXEC_EXIT, "");
+_Static_assert(offsetof(rl_exec, guest_fp) == RL_EXEC_GUEST_FP, "");
+_Static_assert(offsetof(rl_exec, guest_pc) == RL_EXEC_GUEST_PC, "");
+_Static_assert(offsetof(rl_exec, vals) == RL_EXEC_VALS, "");
+_Static_assert(offsetof(rl_exec, stack_limit) == RL_EXEC_STACK_LIMIT, "");
+_Static_assert(offsetof(rl_exec, retry) == RL_EXEC_RETRY, "");
+_Static_assert(offsetof(rl_exec, gs) == RL_EXEC_GS, "");
+_Static_assert(offsetof(rl_instance, mem_base) == RL_INST_MEM_BASE, "");
+_Static_assert(offsetof(rl_instance, mem_bound) == RL_INST_MEM_BOUND, "");
+_Static_assert(offsetof(rl_instance, stack_limit) == RL_INST_STACK_LIMIT, "");
+_Static_assert(offsetof(rl_instance, exec) == RL_INST_EXEC, "");
+_Static_assert(offsetof(rl_instance, funcs) == RL_INST_FUNCS, "");
+_Static_assert(offsetof(rl_instance, tail_bytes) == RL_INST_TAIL_BYTES, "");
+
+/* glue_x64.S; the a64 one does nothing */
+void rl_glue_set_base(void *base);
+
+bool rl_exec_poison;
+
+/* The exec this thread runs now (innermost), and the memory base in its segment register as far as known. */
+static _Thread_local rl_exec *current;
+static _Thread_local u8 *base_now;
+/* Stands in for an instance when a host function is called directly. Never has memory or module. */
+static _Thread_local struct rl_instance bare;
+
+void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host) {
+    *x = (rl_exec){ .stack = stack, .stack_size = size, .host = host };
+    x->stack_limit = (u8 *)stack + RL_STACK_MARGIN;
+    rl_exec_reset(x);
+}
+
+void rl_exec_reset(rl_exec *x) {
+    x->guest_sp = x->stack + x->stack_size / 16 * 16;
+    x->guest_fp = x->guest_pc = NULL;
+    x->nest = NULL;
+    x->nested = RL_NESTED_NONE;
+    x->outcome = RL_OUT_DONE;
+    x->trap = RL_TRAP_NONE;
+    x->vals = x->small_vals;
+    x->vals_cap = RL_LEN(x->small_vals);
+    x->message[0] = 0;
+}
+
+static u32 words_of(const u8 *types, u32 n) {
+    u32 words = n;
+    for (u32 i = 0; i < n; i++) words += types[i] == RL_V128;
+    return words;
+}
+
+/* Room for the values of f below sp: in x->small_vals, or on the stack. Grows only, so that enclosing calls find theirs
+ * large enough too. The buffer of a nested call keeps its distance from what the host stub may push. */
+static u8 *place_vals(rl_exec *x, u8 *sp, const rl_proto *p, size_t distance) {
+    u32 need = RL_MAX(words_of(p->params, p->nparams), words_of(p->results, p->nresults));
+    need = RL_MAX(need, x->vals_cap);
+    if (need <= RL_LEN(x->small_vals)) return sp;
+    if ((size_t)(sp - x->stack) < distance + need * 8 + RL_STACK_MARGIN) return NULL;
+    sp -= distance + rl_align(need * 8, 16);
+    x->vals = (u64 *)sp;
+    x->vals_cap = need;
+    return sp;
+}
+
+/* The ENTRY frame's two words: its address to "resume" at, and the function. */
+static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t distance) {
+    const void *entry = rl_stub_get(f->proto, RL_STUB_ENTRY);
+    if (!entry) return NULL;
+    sp = place_vals(x, sp, f->proto, distance);
+    if (!sp || sp - 16 < (u8 *)x->stack_limit) return NULL;
+    u32 words = words_of(f->proto->params, f->proto->nparams);
+    if (words) memmove(x->vals, args, 8 * words);
+    sp -= 16;
+    rl_store64(sp, (u64)(uintptr_t)entry);
+    rl_store64(sp + 8, (u64)(uintptr_t)f);
+    return sp;
+}
+
+rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args) {
+    rl_exec_reset(x);
+    u8 *sp = push_entry(x, x->guest_sp, f, args, 0);
+    if (!sp) return RL_ERR_NOMEM;
+    x->guest_sp = sp;
+    if (f->inst) x->inst = f->inst;
+    x->entry_inst = x->inst;
+    return RL_OK;
+}
+
+/* ---- for host functions ---- */
+
+void rl_exec_park(rl_exec *x) { x->outcome = RL_OUT_PARK; }
+
+void rl_exec_trap(rl_exec *x, u32 trap) {
+    x->trap = trap;
+    x->outcome = RL_OUT_TRAP;
+}
+
+void rl_exec_fail(rl_exec *x, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(x->message, sizeof x->message, fmt, ap);
+    va_end(ap);
+    rl_exec_trap(x, RL_TRAP_HOST);
+}
+
+static rl_nest *nest_below(void *sp) { return (rl_nest *)(((uintptr_t)sp - sizeof(rl_nest)) & ~(uintptr_t)15); }
+
+void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps) {
+    rl_nest *n = nest_below(x->guest_sp);
+    if ((u8 *)n < x->stack + RL_STACK_MARGIN / 2) {
+        rl_exec_trap(x, RL_TRAP_STACK);
+        return;
+    }
+    *n = (rl_nest){ x->nest, x->guest_sp, x->guest_fp, x->inst, f->inst ? f->inst : x->inst, NULL, catch_traps };
+    n->entry_sp = push_entry(x, (u8 *)n, f, args, RL_STACK_MARGIN);
+    if (!n->entry_sp) rl_exec_trap(x, RL_TRAP_STACK);
+    else x->outcome = RL_OUT_NEST;
+}
+
+static void start_nested(rl_exec *x) {
+    rl_nest *n = nest_below(x->guest_sp);
+    x->nest = n;
+    x->nested = RL_NESTED_NONE;
+    x->guest_sp = n->entry_sp;
+    x->guest_fp = NULL;
+    x->inst = n->callee;
+}
+
+/* Back to the host function that asked: it is called again with the outcome. */
+static void finish_nested(rl_exec *x, rl_nest *n, rl_nested how) {
+    x->guest_sp = n->sp;
+    x->guest_fp = n->fp;
+    x->inst = n->inst;
+    x->nest = n->prev;
+    x->nested = how;
+}
+
+/* ---- running ---- */
+
+static void set_base(const rl_exec *x) {
+    u8 *base = x->inst->mem_base;
+    if (!x->gs || !base) return;
+    rl_glue_set_base(base);
+    base_now = base;
+}
+
+static void enter(rl_exec *x, bool inner) {
+    if (!x->inst || !x->inst->module) x->inst = &bare;
+    x->inst->exec = x;
+    x->inst->stack_limit = x->stack_limit;
+    x->gs = x->inst->flavour == RL_FLAVOUR_GUARDED_GS;
+    if (inner || x->inst->mem_base != base_now) set_base(x);
+    x->guest_pc = NULL;
+    x->outcome = RL_OUT_DONE;
+    rl_glue_enter(x);
+    if (x->exit == RL_EXIT_DONE) x->inst = x->nest ? x->nest->callee : x->entry_inst ? x->entry_inst : &bare;
+    /* stubs keep the segment base equal to the running instance's; without a memory it may be anything */
+    if (x->gs) base_now = x->inst->mem_base;
+}
+
+/* A trap: caught by a nested call that wants it (true), or the end. */
+static bool trapped(rl_exec *x) {
+    rl_nest *n = x->nest;
+    while (n && !n->catch_traps) n = n->prev;
+    if (x->trap == RL_TRAP_EXIT || x->trap == RL_TRAP_KILLED) n = NULL;
+    x->fuel += (i64)rl_walk_refund(x, n);
+    if (!n) return false;
+    finish_nested(x, n, RL_NESTED_TRAPPED);
+    return true;
+}
+
+/* Enters guest code once; true when *why says why the owner has control again. */
+static bool step(rl_exec *x, bool inner, rl_exit *why) {
+    enter(x, inner);
+    switch (x->exit) {
+    case RL_EXIT_DONE:
+        *why = RL_EXIT_DONE;
+        if (!x->nest) return true;
+        finish_nested(x, x->nest, RL_NESTED_RETURNED);
+        return false;
+    case RL_EXIT_HOST + RL_OUT_NEST: start_nested(x); return false;
+    case RL_EXIT_HOST + RL_OUT_PARK: *why = RL_EXIT_PARK; return true;
+    case RL_EXIT_HOST + RL_OUT_YIELD:
+    case RL_EXIT_YIELD: *why = RL_EXIT_YIELD; return true;
+    case RL_EXIT_HOST + RL_OUT_TRAP:
+    case RL_EXIT_TRAP: *why = RL_EXIT_TRAP; return !trapped(x);
+    default: rl_assert(!"a reason to leave guest code"); return true;
+    }
+}
+
+/* A host function of `outer` ran another exec on this thread: put back what that one changed. */
+static void resume_outer(rl_exec *outer) {
+    if (outer->inst->store) rl_store_bind(outer->inst->store, outer);
+    outer->inst->exec = outer;
+    outer->inst->stack_limit = outer->stack_limit;
+    set_base(outer);
+}
+
+rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
+    rl_exec *outer = current;
+    rl_exit why = RL_EXIT_TRAP;
+    x->granted = x->fuel += fuel;
+    current = x;
+    while (!step(x, outer != NULL, &why)) {}
+    current = outer;
+    if (outer) resume_outer(outer);
+    x->exit = why;
+    x->fuel_spent += (u64)(x->granted - x->fuel);
+    if (x->fuel > 0) x->fuel = 0; /* unused fuel is not saved up; a deficit is paid back first */
+    return why;
+}
+
+/* From rl_glue_lazy, on the host stack: the entry to go on at, or NULL after preparing a trap. */
+const void *rl_exec_lazy(rl_exec *x, u64 func) {
+    const void *entry = rl_code_compile_now(x->inst->code, (u32)func);
+    if (entry) return entry;
+    rl_exec_fail(x, "out of memory while compiling a function");
+    x->exit = RL_EXIT_TRAP;
+    return NULL;
+}

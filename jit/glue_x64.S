@@ -1,0 +1,262 @@
+/* Owns the few instructions between C and compiled code on x86-64: entering, leaving, the yield that keeps every
+ * register, and the lazy stub's way into the compiler. Offsets are the RL_EXEC_* and RL_INST_* of the headers; exec.c
+ * asserts them. Runs on whichever thread runs the exec. Not taken: ucontext or setjmp, which save signal masks and
+ * floating-point environments nobody changes. */
+
+#define X_HOST_SP 0
+#define X_GUEST_SP 8
+#define X_FUEL 16
+#define X_INST 24
+#define X_OUTCOME 40
+#define X_EXIT 44
+#define X_GUEST_FP 48
+#define X_GUEST_PC 56
+#define X_GS 88
+#define I_MEM_BASE 0
+#define I_EXEC 24
+#define EXIT_YIELD 1
+#define EXIT_HOST 16
+
+#define GLOBAL(name) .globl name; .hidden name; .type name, @function; .balign 32; name:
+#define END(name) .size name, . - name
+
+    .text
+
+/* int rl_glue_enter(rl_exec *x): resumes the guest at the address on top of its stack. */
+GLOBAL(rl_glue_enter)
+    endbr64
+    push %rbp
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    sub $8, %rsp                      /* 16-byte alignment for C called on this stack by stubs */
+    mov %rsp, X_HOST_SP(%rdi)
+    cmpb $0, rl_exec_poison(%rip)
+    jne poison
+enter_go:
+    mov %rdi, %r11
+    mov X_INST(%rdi), %r14
+    mov X_FUEL(%rdi), %r15
+    mov X_GUEST_FP(%rdi), %rbp
+    mov I_MEM_BASE(%r14), %r13
+    mov X_GUEST_SP(%rdi), %rsp
+    add $8, %rsp
+    jmp *-8(%rsp)                     /* not ret: the return predictor knows nothing of this stack */
+poison:
+    mov $0x5a5a5a5adeadbeef, %rax
+    mov %rax, %rbx
+    mov %rax, %rcx
+    mov %rax, %rdx
+    mov %rax, %rsi
+    mov %rax, %r8
+    mov %rax, %r9
+    mov %rax, %r10
+    mov %rax, %r12
+    movq %rax, %xmm0
+    punpcklqdq %xmm0, %xmm0
+    movaps %xmm0, %xmm1
+    movaps %xmm0, %xmm2
+    movaps %xmm0, %xmm3
+    movaps %xmm0, %xmm4
+    movaps %xmm0, %xmm5
+    movaps %xmm0, %xmm6
+    movaps %xmm0, %xmm7
+    movaps %xmm0, %xmm8
+    movaps %xmm0, %xmm9
+    movaps %xmm0, %xmm10
+    movaps %xmm0, %xmm11
+    movaps %xmm0, %xmm12
+    movaps %xmm0, %xmm13
+    movaps %xmm0, %xmm14
+    movaps %xmm0, %xmm15
+    jmp enter_go
+END(rl_glue_enter)
+
+/* void rl_glue_set_base(void *base): the segment base compiled code of the GS flavour adds to addresses. */
+GLOBAL(rl_glue_set_base)
+    endbr64
+    wrgsbase %rdi
+    ret
+END(rl_glue_set_base)
+
+/* A host stub whose function did not finish: r11 = x. */
+GLOBAL(rl_glue_host_left)
+    mov X_OUTCOME(%r11), %eax
+    add $EXIT_HOST, %eax
+    mov %eax, X_EXIT(%r11)
+/* Back to C: r11 = x, everything already stored. The fault handler sends traps here too. */
+    .globl rl_glue_leave, rl_glue_trap
+    .hidden rl_glue_leave, rl_glue_trap
+    .type rl_glue_leave, @function
+    .type rl_glue_trap, @function
+rl_glue_leave:
+rl_glue_trap:
+    mov X_HOST_SP(%r11), %rsp
+    mov X_EXIT(%r11), %eax
+    add $8, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    pop %rbp
+    ret
+END(rl_glue_host_left)
+
+/* Called from the cold path of a fuel check with every register live. Frame, upwards: 16 vectors, 15 registers (all
+ * but rsp, and r15 whose place stays unused), the return address. */
+#define Y_SIZE (256 + 15*8)
+GLOBAL(rl_glue_yield)
+    lea -Y_SIZE(%rsp), %rsp
+    movups %xmm0, 0(%rsp)
+    movups %xmm1, 16(%rsp)
+    movups %xmm2, 32(%rsp)
+    movups %xmm3, 48(%rsp)
+    movups %xmm4, 64(%rsp)
+    movups %xmm5, 80(%rsp)
+    movups %xmm6, 96(%rsp)
+    movups %xmm7, 112(%rsp)
+    movups %xmm8, 128(%rsp)
+    movups %xmm9, 144(%rsp)
+    movups %xmm10, 160(%rsp)
+    movups %xmm11, 176(%rsp)
+    movups %xmm12, 192(%rsp)
+    movups %xmm13, 208(%rsp)
+    movups %xmm14, 224(%rsp)
+    movups %xmm15, 240(%rsp)
+    mov %rax, 256(%rsp)
+    mov %rcx, 264(%rsp)
+    mov %rdx, 272(%rsp)
+    mov %rbx, 280(%rsp)
+    mov %rbp, 288(%rsp)
+    mov %rsi, 296(%rsp)
+    mov %rdi, 304(%rsp)
+    mov %r8, 312(%rsp)
+    mov %r9, 320(%rsp)
+    mov %r10, 328(%rsp)
+    mov %r11, 336(%rsp)
+    mov %r12, 344(%rsp)
+    mov %r13, 352(%rsp)
+    mov %r14, 360(%rsp)
+    mov I_EXEC(%r14), %r11
+    mov %r14, X_INST(%r11)
+    mov %r15, X_FUEL(%r11)
+    mov %rbp, X_GUEST_FP(%r11)
+    mov Y_SIZE(%rsp), %rax
+    mov %rax, X_GUEST_PC(%r11)        /* for the backtrace of a process stopped here */
+    lea yield_back(%rip), %rax
+    push %rax
+    mov %rsp, X_GUEST_SP(%r11)
+    movl $EXIT_YIELD, X_EXIT(%r11)
+    jmp rl_glue_leave
+yield_back:                           /* r11 = x, r13 = base, r14, r15 and rbp as rl_glue_enter left them */
+    cmpl $0, X_GS(%r11)
+    je 1f
+    mov 352(%rsp), %r13               /* an ordinary register in the segment flavour */
+1:  movups 0(%rsp), %xmm0
+    movups 16(%rsp), %xmm1
+    movups 32(%rsp), %xmm2
+    movups 48(%rsp), %xmm3
+    movups 64(%rsp), %xmm4
+    movups 80(%rsp), %xmm5
+    movups 96(%rsp), %xmm6
+    movups 112(%rsp), %xmm7
+    movups 128(%rsp), %xmm8
+    movups 144(%rsp), %xmm9
+    movups 160(%rsp), %xmm10
+    movups 176(%rsp), %xmm11
+    movups 192(%rsp), %xmm12
+    movups 208(%rsp), %xmm13
+    movups 224(%rsp), %xmm14
+    movups 240(%rsp), %xmm15
+    mov 256(%rsp), %rax
+    mov 264(%rsp), %rcx
+    mov 272(%rsp), %rdx
+    mov 280(%rsp), %rbx
+    mov 296(%rsp), %rsi
+    mov 304(%rsp), %rdi
+    mov 312(%rsp), %r8
+    mov 320(%rsp), %r9
+    mov 328(%rsp), %r10
+    mov 336(%rsp), %r11
+    mov 344(%rsp), %r12
+    lea Y_SIZE(%rsp), %rsp
+    ret
+END(rl_glue_yield)
+
+/* A lazy stub: r11 = rl_lazy_record {code, func}; every argument register and rax live, a return address on the stack.
+ * Goes straight on when the function has been compiled meanwhile. r10, rbx, r12, r13 are callee-saved inside. */
+#define L_SIZE (8*16 + 8*8)
+GLOBAL(rl_glue_lazy)
+    push %rax
+    push %rcx
+    mov 0(%r11), %rax                 /* rl_code, which starts with rl_lazy_head */
+    mov 8(%r11), %rcx
+    mov 8(%rax), %r11                 /* stubs_end */
+    mov 0(%rax), %rax                 /* entries */
+    mov (%rax,%rcx,8), %rax
+    cmp %r11, %rax
+    jb lazy_slow
+    mov %rax, %r11
+    pop %rcx
+    pop %rax
+    jmp *%r11
+lazy_slow:
+    mov %rcx, %r11                    /* func */
+    pop %rcx
+    pop %rax
+    push %rbp                         /* a frame like any other, for the walk when compilation fails */
+    mov %rsp, %rbp
+    sub $L_SIZE, %rsp
+    movups %xmm0, 0(%rsp)
+    movups %xmm1, 16(%rsp)
+    movups %xmm2, 32(%rsp)
+    movups %xmm3, 48(%rsp)
+    movups %xmm4, 64(%rsp)
+    movups %xmm5, 80(%rsp)
+    movups %xmm6, 96(%rsp)
+    movups %xmm7, 112(%rsp)
+    mov %rdi, 128(%rsp)
+    mov %rsi, 136(%rsp)
+    mov %rdx, 144(%rsp)
+    mov %rcx, 152(%rsp)
+    mov %r8, 160(%rsp)
+    mov %r9, 168(%rsp)
+    mov %r10, 176(%rsp)
+    mov %rax, 184(%rsp)
+    mov I_EXEC(%r14), %rdi
+    mov %r11, %rsi
+    mov %r14, X_INST(%rdi)
+    mov %r15, X_FUEL(%rdi)
+    mov %rbp, X_GUEST_FP(%rdi)
+    mov %rsp, X_GUEST_SP(%rdi)        /* nobody resumes here: only for the way back */
+    mov X_HOST_SP(%rdi), %rsp
+    call rl_exec_lazy                 /* rbx, rbp, r12 to r15 are callee-saved in C */
+    mov I_EXEC(%r14), %r11
+    test %rax, %rax
+    jz rl_glue_leave                  /* rl_exec_lazy has stored trap and exit */
+    mov X_GUEST_SP(%r11), %rsp
+    mov %rax, %r11
+    movups 0(%rsp), %xmm0
+    movups 16(%rsp), %xmm1
+    movups 32(%rsp), %xmm2
+    movups 48(%rsp), %xmm3
+    movups 64(%rsp), %xmm4
+    movups 80(%rsp), %xmm5
+    movups 96(%rsp), %xmm6
+    movups 112(%rsp), %xmm7
+    mov 128(%rsp), %rdi
+    mov 136(%rsp), %rsi
+    mov 144(%rsp), %rdx
+    mov 152(%rsp), %rcx
+    mov 160(%rsp), %r8
+    mov 168(%rsp), %r9
+    mov 176(%rsp), %r10
+    mov 184(%rsp), %rax
+    leave
+    jmp *%r11
+END(rl_glue_lazy)
+
+    .section .note.GNU-stack, "", @progbits

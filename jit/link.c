@@ -1,0 +1,343 @@
+/* Owns instantiation: import matching (spec 3.4.10), initialisers, and active segments in order (spec 4.5.4, as of 2.0:
+ * a segment out of bounds ends in a trap, the ones before it stay applied). Runs on the thread that owns the store. All
+ * imports that fail are named at once, with both signatures, because fixing them one by one is a nuisance. */
+#include "jit/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "jit/code.h"
+#include "jit/opcode.h"
+#include "jit/reader.h"
+
+/* ---- import matching ---- */
+
+static void limits_text(const rl_limits *l, char *buf, size_t size) {
+    if (l->max == UINT64_MAX) snprintf(buf, size, "min %llu", (unsigned long long)l->min);
+    else snprintf(buf, size, "min %llu max %llu", (unsigned long long)l->min, (unsigned long long)l->max);
+}
+
+static void global_text(rl_global_type t, char *buf, size_t size) {
+    snprintf(buf, size, "global %s%s", t.mut ? "mut " : "", rl_type_text(t.type));
+}
+
+/* What the module wants, as in "function [i32] -> []". */
+static void wanted_text(const rl_module *m, const rl_import *imp, char *buf, size_t size) {
+    char part[200];
+    switch (imp->kind) {
+    case RL_KIND_FUNC:
+        snprintf(buf, size, "function %s", rl_proto_text(m->funcs[imp->index].proto, part, sizeof part));
+        break;
+    case RL_KIND_TABLE:
+        limits_text(&m->tables[imp->index].limits, part, sizeof part);
+        snprintf(buf, size, "table %s %s", rl_type_text(m->tables[imp->index].elem), part);
+        break;
+    case RL_KIND_MEMORY:
+        limits_text(&m->memories[imp->index], part, sizeof part);
+        snprintf(buf, size, "memory %s", part);
+        break;
+    default: global_text(m->globals[imp->index].type, buf, size); break;
+    }
+}
+
+static void found_text(const rl_extern *x, char *buf, size_t size) {
+    char part[200];
+    switch (x->kind) {
+    case RL_KIND_FUNC: snprintf(buf, size, "function %s", rl_proto_text(x->func->proto, part, sizeof part)); break;
+    case RL_KIND_TABLE:
+        limits_text(&x->limits, part, sizeof part);
+        snprintf(buf, size, "table %s %s", rl_type_text(x->table_type.elem), part);
+        break;
+    case RL_KIND_MEMORY:
+        limits_text(&x->limits, part, sizeof part);
+        snprintf(buf, size, "memory %s", part);
+        break;
+    default: global_text(x->global.type, buf, size); break;
+    }
+}
+
+/* Spec 3.4.10.1: found matches wanted. */
+static bool limits_match(const rl_limits *found, const rl_limits *want) {
+    return found->is64 == want->is64 && found->min >= want->min && found->max <= want->max;
+}
+
+static bool matches(const rl_module *m, const rl_import *imp, const rl_extern *x) {
+    if (x->kind != imp->kind) return false;
+    switch (imp->kind) {
+    case RL_KIND_FUNC: return x->func->proto == m->funcs[imp->index].proto;
+    case RL_KIND_TABLE:
+        return x->table_type.elem == m->tables[imp->index].elem && limits_match(&x->limits, &m->tables[imp->index].limits);
+    case RL_KIND_MEMORY: return limits_match(&x->limits, &m->memories[imp->index]);
+    default:
+        return x->global.type.mut == m->globals[imp->index].type.mut && x->global.type.type == m->globals[imp->index].type.type;
+    }
+}
+
+/* One more failed import in the text; the last line counts those that did not fit. */
+static void name_failure(const rl_module *m, const rl_import *imp, const rl_extern *x, char *text, size_t size, u32 *omitted) {
+    char want[240], found[240] = "", line[700];
+    wanted_text(m, imp, want, sizeof want);
+    if (x) found_text(x, found, sizeof found);
+    int n = snprintf(line, sizeof line, "\n  %.*s.%.*s: %s, %s%s", (int)RL_MIN(imp->module.len, 80u), imp->module.p,
+                     (int)RL_MIN(imp->name.len, 80u), imp->name.p, want, x ? "but found " : "not found", found);
+    size_t used = strlen(text);
+    if (used + (size_t)n + 40 < size) memcpy(text + used, line, (size_t)n + 1);
+    else ++*omitted;
+}
+
+static void take(rl_instance *i, const rl_import *imp, const rl_extern *x) {
+    char *base = (char *)i;
+    const rl_layout *l = i->layout;
+    switch (imp->kind) {
+    case RL_KIND_FUNC: *(rl_func **)(base + l->imports + 8 * imp->index) = x->func; break;
+    case RL_KIND_TABLE: *(rl_table **)(base + l->tables + 8 * imp->index) = x->table; break;
+    case RL_KIND_MEMORY: *(rl_memory **)(base + l->memories + 8 * imp->index) = x->memory; break;
+    default: *(rl_cell **)(base + l->globals + 8 * imp->index) = x->global.cell; break;
+    }
+}
+
+static rl_err resolve_imports(rl_instance *i, rl_resolver *resolve, void *env, rl_diag *d) {
+    const rl_module *m = i->module;
+    char text[sizeof d->text - 40] = "";
+    u32 failed = 0, omitted = 0;
+    for (u32 n = 0; n < m->nimports; n++) {
+        rl_extern x = { 0 };
+        bool there = resolve && resolve(env, m, &m->imports[n], &x);
+        if (there && matches(m, &m->imports[n], &x)) {
+            take(i, &m->imports[n], &x);
+        } else {
+            failed++;
+            name_failure(m, &m->imports[n], there ? &x : NULL, text, sizeof text, &omitted);
+        }
+    }
+    if (!failed) return RL_OK;
+    if (!omitted) return rl_diag_set(d, RL_ERR_LINK, "unsatisfied imports:%s", text);
+    return rl_diag_set(d, RL_ERR_LINK, "unsatisfied imports:%s\n  and %u more", text, omitted);
+}
+
+/* ---- initialisers ---- */
+
+typedef struct stack { u64 v[64]; u32 n; } stack; /* extended constants nest as deep as validation allowed */
+
+static u64 combine(u32 op, u64 a, u64 b) {
+    switch (op) {
+    case RL_OP_i32_add: return (u32)(a + b);
+    case RL_OP_i32_sub: return (u32)(a - b);
+    case RL_OP_i32_mul: return (u32)(a * b);
+    case RL_OP_i64_add: return a + b;
+    case RL_OP_i64_sub: return a - b;
+    default: return a * b;
+    }
+}
+
+static u64 global_value(const rl_instance *i, u32 index) {
+    const rl_cell *c = rl_instance_global(i, index);
+    return i->module->globals[index].type.type == RL_I32 || i->module->globals[index].type.type == RL_F32 ? c->u32 : c->u64;
+}
+
+static u64 func_ref(const rl_instance *i, u32 index) {
+    return (u64)(uintptr_t)&i->funcs[i->module->func_slot[index]];
+}
+
+/* One operator of extended-const; the code is valid (spec 3.3.10). */
+static bool eval_op(const rl_instance *i, const u8 **p, stack *s) {
+    u32 op = *(*p)++;
+    u64 v;
+    switch (op) {
+    case RL_OP_i32_const: v = (u32)rl_leb_i32(p); break;
+    case RL_OP_i64_const: v = (u64)rl_leb_i64(p); break;
+    case RL_OP_f32_const: v = rl_load32(*p); *p += 4; break;
+    case RL_OP_f64_const: v = rl_load64(*p); *p += 8; break;
+    case RL_OP_global_get: v = global_value(i, rl_leb_u32(p)); break;
+    case RL_OP_ref_func: v = func_ref(i, rl_leb_u32(p)); break;
+    case RL_OP_ref_null: ++*p; v = 0; break;
+    default:
+        s->n--;
+        s->v[s->n - 1] = combine(op, s->v[s->n - 1], s->v[s->n]);
+        return true;
+    }
+    if (s->n == RL_LEN(s->v)) return false;
+    s->v[s->n++] = v;
+    return true;
+}
+
+static u64 eval(const rl_instance *i, const rl_init *init) {
+    stack s = { .n = 0 };
+    const u8 *p = i->module->bytes + init->code, *end = p + init->len;
+    while (p < end)
+        if (!eval_op(i, &p, &s)) return 0; /* deeper than the decoder lets pass */
+    return s.n ? s.v[0] : 0;
+}
+
+u64 rl_init_value(const rl_instance *i, const rl_init *init) {
+    switch (init->kind) {
+    case RL_INIT_CONST: return init->value;
+    case RL_INIT_GLOBAL: return global_value(i, init->index);
+    case RL_INIT_FUNC: return func_ref(i, init->index);
+    case RL_INIT_CODE: return eval(i, init);
+    default: return 0;
+    }
+}
+
+static void init_globals(rl_instance *i) {
+    for (u32 g = i->module->nimported_globals; g < i->module->nglobals; g++)
+        rl_instance_global(i, g)->u64 = rl_init_value(i, &i->module->globals[g].init);
+}
+
+/* ---- own tables and memories ---- */
+
+static rl_err make_memories(rl_instance *i, rl_diag *d) {
+    const rl_module *m = i->module;
+    for (u32 n = m->nimported_memories; n < m->nmemories; n++) {
+        rl_memory **slot = (rl_memory **)((char *)i + i->layout->memories + 8 * n);
+        rl_err e = rl_memory_new(i->store, &m->memories[n], slot);
+        if (e == RL_ERR_LIMIT) return rl_diag_set(d, e, "memory of %llu pages exceeds the limit", (unsigned long long)m->memories[n].min);
+        if (e) return rl_diag_set(d, e, "no memory for %llu pages", (unsigned long long)m->memories[n].min);
+    }
+    if (!m->nmemories) return RL_OK;
+    rl_memory *mem = rl_instance_memory(i, 0);
+    i->next_user = mem->users;
+    mem->users = i;
+    i->mem_base = mem->base;
+    i->mem_bound = mem->bytes;
+    return RL_OK;
+}
+
+/* Contents of all own tables after instantiation, the same for every instance: made once per code, shared until
+ * somebody writes. One allocation: offsets, then elements. */
+typedef struct images { void **elems[1]; } images;
+
+static bool images_possible(const rl_module *m) {
+    if (!m->closed_funcs || m->nimported_tables || !m->ntables) return false;
+    for (u32 s = 0; s < m->nelems; s++) {
+        const rl_elem *e = &m->elems[s];
+        if (e->mode != RL_SEG_ACTIVE) continue;
+        if (e->offset.kind != RL_INIT_CONST || e->offset.value + e->count > m->tables[e->table].limits.min) return false;
+        for (u32 n = 0; n < e->count; n++)
+            if (e->items[n].kind != RL_INIT_FUNC && e->items[n].kind != RL_INIT_NULL) return false;
+    }
+    return true;
+}
+
+static images *build_images(const rl_instance *i) {
+    const rl_module *m = i->module;
+    u64 total = 0;
+    for (u32 t = 0; t < m->ntables; t++) total += m->tables[t].limits.min;
+    images *im = total > 1u << 24 ? NULL : calloc(m->ntables + total + 1, sizeof(void *));
+    if (!im) return NULL;
+    void **at = (void **)im + m->ntables;
+    for (u32 t = 0; t < m->ntables; t++) {
+        im->elems[t] = at;
+        at += m->tables[t].limits.min;
+    }
+    for (u32 s = 0; s < m->nelems; s++) {
+        const rl_elem *e = &m->elems[s];
+        for (u32 n = 0; e->mode == RL_SEG_ACTIVE && n < e->count; n++)
+            im->elems[e->table][e->offset.value + n] = (void *)(uintptr_t)rl_init_value(i, &e->items[n]);
+    }
+    return im;
+}
+
+static const images *get_images(rl_instance *i) {
+    _Atomic(void *) *word = rl_code_shared(i->code);
+    /* acquire: pairs with the release of whoever won */
+    images *im = atomic_load_explicit(word, memory_order_acquire);
+    if (im || !images_possible(i->module)) return im;
+    im = build_images(i);
+    void *none = NULL;
+    if (im && !atomic_compare_exchange_strong_explicit(word, &none, im, memory_order_release, memory_order_acquire)) {
+        free(im);
+        im = none;
+    }
+    return im;
+}
+
+static rl_err make_tables(rl_instance *i, rl_diag *d) {
+    const rl_module *m = i->module;
+    const images *im = get_images(i);
+    for (u32 t = m->nimported_tables; t < m->ntables; t++) {
+        rl_table *table = rl_instance_table(i, t);
+        const rl_limits *l = &m->tables[t].limits;
+        u64 limit = rl_store_settings(i->store)->max_table;
+        rl_err e = RL_OK;
+        if (im && l->min <= limit)
+            *table = (rl_table){ im->elems[t], (u32)l->min, (u32)l->min, l->max, limit, m->tables[t].elem, false };
+        else e = rl_table_init(table, i->store, &m->tables[t], NULL);
+        if (e) return rl_diag_set(d, e, "table of %llu elements: %s", (unsigned long long)l->min, rl_err_text(e));
+    }
+    return RL_OK;
+}
+
+/* ---- segments ---- */
+
+bool rl_data_copy(rl_instance *i, rl_memory *mem, u32 segment, u64 to, u64 from, u64 n) {
+    const rl_data *s = &i->module->datas[segment];
+    u64 len = rl_bit(i->dropped_data, segment) ? 0 : s->len;
+    if (from + n > len || to + n > mem->bytes) return false;
+    if (n) memcpy(mem->base + to, i->module->bytes + s->bytes + from, n);
+    return true;
+}
+
+bool rl_elem_copy(rl_instance *i, rl_table *t, u32 segment, u64 to, u64 from, u64 n) {
+    const rl_elem *s = &i->module->elems[segment];
+    u64 len = rl_bit(i->dropped_elem, segment) ? 0 : s->count;
+    if (from + n > len || to + n > t->size) return false;
+    for (u64 k = 0; k < n; k++) t->elems[to + k] = (void *)(uintptr_t)rl_init_value(i, &s->items[from + k]);
+    return true;
+}
+
+static rl_err apply_elems(rl_instance *i, rl_diag *d) {
+    const rl_module *m = i->module;
+    bool shared = atomic_load_explicit(rl_code_shared(i->code), memory_order_relaxed) != NULL;
+    for (u32 n = 0; n < m->nelems; n++) {
+        const rl_elem *s = &m->elems[n];
+        if (s->mode == RL_SEG_PASSIVE) continue;
+        if (s->mode == RL_SEG_ACTIVE && !(shared && !rl_instance_table(i, s->table)->owned)) {
+            u32 at = (u32)rl_init_value(i, &s->offset);
+            if (!rl_elem_copy(i, rl_instance_table(i, s->table), n, at, 0, s->count))
+                return rl_diag_set(d, RL_ERR_TRAP, "out of bounds table access: element segment %u", n);
+        }
+        rl_set_bit(i->dropped_elem, n);
+    }
+    return RL_OK;
+}
+
+static rl_err apply_datas(rl_instance *i, rl_diag *d) {
+    const rl_module *m = i->module;
+    for (u32 n = 0; n < m->ndatas; n++) {
+        const rl_data *s = &m->datas[n];
+        if (s->mode != RL_SEG_ACTIVE) continue;
+        u32 at = (u32)rl_init_value(i, &s->offset);
+        if (!rl_data_copy(i, rl_instance_memory(i, s->memory), n, at, 0, s->len))
+            return rl_diag_set(d, RL_ERR_TRAP, "out of bounds memory access: data segment %u", n);
+        rl_set_bit(i->dropped_data, n);
+    }
+    return RL_OK;
+}
+
+static rl_err build(rl_instance *i, rl_resolver *resolve, void *env, rl_func **start, rl_diag *d) {
+    rl_module *m = i->module;
+    RL_TRY(resolve_imports(i, resolve, env, d));
+    if (rl_instance_records(i)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
+    init_globals(i);
+    RL_TRY(make_tables(i, d));
+    RL_TRY(make_memories(i, d));
+    RL_TRY(apply_elems(i, d));
+    RL_TRY(apply_datas(i, d));
+    if (!m->has_start) return RL_OK;
+    *start = rl_instance_func(i, m->start);
+    return *start ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
+}
+
+rl_err rl_instance_new(rl_store *s, rl_module *m, rl_resolver *resolve, void *env, rl_instance **out, rl_func **start,
+                       rl_diag *d) {
+    *out = NULL;
+    *start = NULL;
+    rl_code *code;
+    RL_TRY(rl_code_get(m, rl_store_settings(s)->flavour, RL_COMPILE_AUTO, 0, &code, d));
+    rl_instance *i = rl_instance_alloc(s, m, code);
+    if (!i) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for an instance");
+    RL_TRY(build(i, resolve, env, start, d));
+    *out = i;
+    return RL_OK;
+}

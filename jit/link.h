@@ -1,0 +1,23 @@
+/* Between instance.c (storage) and link.c (imports, initialisers, segments). */
+#ifndef RL_LINK_H
+#define RL_LINK_H
+
+#include "jit/instance.h"
+
+/* Zeroed instance of the store with the fixed words set. NULL: out of memory. */
+rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code);
+/* Fills the records of an open module; imports must be linked. */
+rl_err rl_instance_records(rl_instance *i);
+rl_func *rl_instance_import(const rl_instance *i, u32 func);
+
+/* Is a segment dropped? */
+static inline bool rl_bit(const u8 *bits, u32 i) { return bits[i / 8] >> (i % 8) & 1; }
+static inline void rl_set_bit(u8 *bits, u32 i) { bits[i / 8] |= (u8)(1u << (i % 8)); }
+
+/* The value of a constant expression in an instance whose imports, records and earlier globals are set. */
+u64 rl_init_value(const rl_instance *i, const rl_init *init);
+/* memory.init and table.init, bounds included; false: out of bounds, nothing written. The table must be writable. */
+bool rl_data_copy(rl_instance *i, rl_memory *mem, u32 segment, u64 to, u64 from, u64 n);
+bool rl_elem_copy(rl_instance *i, rl_table *t, u32 segment, u64 to, u64 from, u64 n);
+
+#endif

@@ -1,0 +1,142 @@
+/* Owns the fault handler: machine faults in compiled code become traps, all others go to whoever handled them before.
+ * A fault is ours when its address has a row in the trap table and the accessed address is one that row may fault on.
+ * The handler only rewrites the interrupted context (to rl_glue_trap) and a few words of the exec that thread runs;
+ * everything else (refunds, backtraces) happens after, on the worker's stack. Not taken: siglongjmp out of the
+ * handler, which would need a jump buffer per entry into guest code. */
+#include "jit/trap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "jit/code.h"
+#include "jit/stub.h"
+#include "src/base/os.h"
+
+/* Field accesses of a null rl_func or table fault below this. */
+#define NULL_ZONE 65536u
+/* A guarded access cannot go further from its base than this: 32-bit index, 32-bit offset, 16 bytes. */
+#define GUARDED_SPAN (((u64)1 << 33) + 16)
+#define ALT_STACK_SIZE 65536u
+
+static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
+static struct sigaction before[RL_LEN(signals)];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool installed;
+static _Thread_local void *alt_stack;
+
+const char *rl_trap_text(rl_trap t) {
+    static const char *const texts[] = {
+#define TRAP(name, text) text,
+#include "jit/trap.def"
+#undef TRAP
+    };
+    return (u32)t < RL_LEN(texts) ? texts[t] : "unknown trap";
+}
+
+/* ---- the interrupted context: the one place that knows the machine ---- */
+
+#if defined(__x86_64__)
+static const void *ctx_pc(const ucontext_t *c) { return (const void *)c->uc_mcontext.gregs[REG_RIP]; }
+static rl_instance *ctx_inst(const ucontext_t *c) { return (rl_instance *)c->uc_mcontext.gregs[REG_R14]; }
+
+static void ctx_redirect(ucontext_t *c, rl_exec *x) {
+    greg_t *r = c->uc_mcontext.gregs;
+    x->guest_fp = (void *)r[REG_RBP];
+    x->guest_sp = (void *)r[REG_RSP];
+    x->fuel = r[REG_R15];
+    r[REG_R11] = (greg_t)x;
+    r[REG_RIP] = (greg_t)(uintptr_t)rl_glue_trap;
+    r[REG_RSP] = (greg_t)x->host_sp;
+}
+#elif defined(__aarch64__)
+static const void *ctx_pc(const ucontext_t *c) { return (const void *)c->uc_mcontext.pc; }
+static rl_instance *ctx_inst(const ucontext_t *c) { return (rl_instance *)c->uc_mcontext.regs[27]; }
+
+static void ctx_redirect(ucontext_t *c, rl_exec *x) {
+    mcontext_t *m = &c->uc_mcontext;
+    x->guest_fp = (void *)m->regs[29];
+    x->guest_sp = (void *)m->sp;
+    x->fuel = (i64)m->regs[28];
+    m->regs[16] = (u64)(uintptr_t)x;
+    m->pc = (u64)(uintptr_t)rl_glue_trap;
+    m->sp = (u64)(uintptr_t)x->host_sp;
+}
+#endif
+
+/* May an instruction with this row fault at `addr` by this signal? */
+static bool plausible(const rl_trap_row *row, const rl_instance *inst, int sig, const void *addr) {
+    if (sig == SIGILL || sig == SIGTRAP || sig == SIGFPE) return true;
+    if ((uintptr_t)addr < NULL_ZONE) return row->kind == RL_TRAP_NULL_FUNC || (row->kind == RL_TRAP_MEMORY && !inst->mem_base);
+    if (row->kind != RL_TRAP_MEMORY) return false;
+    return (u64)((uintptr_t)addr - (uintptr_t)inst->mem_base) < GUARDED_SPAN;
+}
+
+static bool ours(int sig, siginfo_t *info, ucontext_t *c) {
+    const void *pc = ctx_pc(c);
+    rl_code *code = rl_code_find(pc);
+    if (!code) return false;
+    const rl_trap_row *row = rl_code_trap_at(code, pc);
+    rl_instance *inst = ctx_inst(c);
+    if (!row || !plausible(row, inst, sig, info->si_addr)) return false;
+    rl_exec *x = inst->exec;
+    x->trap = row->kind;
+    x->exit = RL_EXIT_TRAP;
+    x->guest_pc = (void *)pc;
+    x->inst = inst;
+    ctx_redirect(c, x);
+    return true;
+}
+
+static void pass_on(int sig, siginfo_t *info, void *ctx, const struct sigaction *old) {
+    if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(sig, info, ctx);
+    } else if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
+        signal(sig, SIG_DFL); /* the instruction faults again and the process dies of it */
+        if (info->si_code <= 0) raise(sig); /* sent by kill(): it would not come again */
+    } else {
+        old->sa_handler(sig);
+    }
+}
+
+static void on_fault(int sig, siginfo_t *info, void *ctx) {
+    int saved = errno;
+    bool done = info->si_code > 0 && ours(sig, info, ctx);
+    for (u32 i = 0; !done && i < RL_LEN(signals); i++)
+        if (signals[i] == sig) pass_on(sig, info, ctx, &before[i]);
+    errno = saved;
+}
+
+static void install(void) {
+    struct sigaction a = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+    sigemptyset(&a.sa_mask);
+    installed = true;
+    for (u32 i = 0; i < RL_LEN(signals); i++)
+        if (sigaction(signals[i], &a, &before[i])) installed = false;
+}
+
+rl_err rl_trap_init(void) {
+    pthread_once(&once, install);
+    return installed ? RL_OK : RL_ERR_SYSTEM;
+}
+
+rl_err rl_trap_thread_init(void) {
+    if (alt_stack) return RL_OK;
+    alt_stack = rl_os_map(ALT_STACK_SIZE);
+    if (!alt_stack) return RL_ERR_NOMEM;
+    stack_t s = { .ss_sp = alt_stack, .ss_size = ALT_STACK_SIZE };
+    if (sigaltstack(&s, NULL) == 0) return RL_OK;
+    rl_os_unmap(alt_stack, ALT_STACK_SIZE);
+    alt_stack = NULL;
+    return RL_ERR_SYSTEM;
+}
+
+void rl_trap_thread_fini(void) {
+    if (!alt_stack) return;
+    stack_t s = { .ss_flags = SS_DISABLE };
+    sigaltstack(&s, NULL);
+    rl_os_unmap(alt_stack, ALT_STACK_SIZE);
+    alt_stack = NULL;
+}

@@ -1,0 +1,83 @@
+/* Owns nothing: thin functions over Linux system calls, so that the rest of the tree names no operating system. Any
+ * thread may call any of them. A second system is a second file of this shape, not an #ifdef in here. */
+#include "src/base/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *map(size_t size, int prot) {
+    void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void *rl_os_reserve(size_t size) { return map(size, PROT_NONE); }
+
+bool rl_os_commit(void *p, size_t size) { return size == 0 || mprotect(p, size, PROT_READ | PROT_WRITE) == 0; }
+
+void *rl_os_map(size_t size) { return map(size, PROT_READ | PROT_WRITE); }
+
+void *rl_os_remap(void *p, size_t size, size_t to) {
+    void *q = mremap(p, size, to, MREMAP_MAYMOVE);
+    return q == MAP_FAILED ? NULL : q;
+}
+
+void rl_os_unmap(void *p, size_t size) {
+    if (p && size) rl_assert(munmap(p, size) == 0);
+}
+
+void rl_os_discard(void *p, size_t size) {
+    if (size) madvise(p, size, MADV_DONTNEED);
+}
+
+static u64 clock_ns(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+u64 rl_os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+u64 rl_os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
+u64 rl_os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+u64 rl_os_peak_bytes(void) {
+    struct rusage u;
+    if (getrusage(RUSAGE_SELF, &u)) return 0;
+    return (u64)u.ru_maxrss * 1024;
+}
+
+unsigned rl_os_cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+bool rl_os_random(void *p, size_t size) {
+    u8 *at = p;
+    while (size) {
+        ssize_t n = getrandom(at, RL_MIN(size, (size_t)1 << 20), 0);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            return false;
+        }
+        at += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+void rl_os_futex_wait(_Atomic u32 *word, u32 expect, i64 timeout_ns) {
+    struct timespec t = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expect, timeout_ns == INT64_MAX ? NULL : &t, NULL, 0);
+}
+
+void rl_os_futex_wake(_Atomic u32 *word, u32 count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}

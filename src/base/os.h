@@ -1,0 +1,37 @@
+/* What the engine asks of the operating system: pages, clocks, randomness, futexes. Sizes are multiples of 4096. */
+#ifndef RL_OS_H
+#define RL_OS_H
+
+#include <stdatomic.h>
+
+#include "src/base/base.h"
+
+#define RL_OS_PAGE 4096u
+
+/* Address space without access or memory behind it. NULL when refused. */
+void *rl_os_reserve(size_t size);
+/* Makes reserved pages readable and writable (zero at first). */
+bool rl_os_commit(void *p, size_t size);
+/* Zero pages, readable and writable, memory taken only when touched. NULL when refused. */
+void *rl_os_map(size_t size);
+/* Grows a mapping of rl_os_map, possibly elsewhere; new pages are zero. NULL: refused, the old one stays. */
+void *rl_os_remap(void *p, size_t size, size_t to);
+/* Gives address space and memory back. */
+void rl_os_unmap(void *p, size_t size);
+/* Gives the memory back, keeps the (zero) pages. */
+void rl_os_discard(void *p, size_t size);
+
+u64 rl_os_now_ns(void);        /* CLOCK_MONOTONIC                          */
+u64 rl_os_cpu_ns(void);        /* CPU time of this process, all threads    */
+u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
+u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */
+unsigned rl_os_cores(void);    /* processors this process may use, >= 1    */
+
+/* Fills p with unpredictable bytes; false when the kernel has none to give. */
+bool rl_os_random(void *p, size_t size);
+
+/* Sleeps while *word == expect, at most timeout_ns (INT64_MAX: for ever). May wake for no reason. */
+void rl_os_futex_wait(_Atomic u32 *word, u32 expect, i64 timeout_ns);
+void rl_os_futex_wake(_Atomic u32 *word, u32 count);
+
+#endif
