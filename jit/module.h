@@ -34,6 +34,7 @@ typedef struct rl_init {
     u64 value;     /* RL_INIT_CONST: the bits                               */
     u32 code, len; /* RL_INIT_CODE: offset in module->bytes, without `end`  */
 } rl_init;
+#define RL_INIT_DEPTH 256 /* operands RL_INIT_CODE may have on its stack; more is refused */
 
 typedef struct rl_function {
     rl_proto *proto;
@@ -70,10 +71,20 @@ typedef struct rl_custom {
 
 struct rl_code;
 
+#define RL_MODULE_PAD 32
+
+/* What one module may have at most (RL_ERR_LIMIT); the figures browsers and wasm-tools use. */
+enum {
+    RL_MAX_MODULE_BYTES = 1 << 30, RL_MAX_TYPES = 1000000, RL_MAX_FUNCS = 1000000, RL_MAX_IMPORTS = 1000000,
+    RL_MAX_EXPORTS = 1000000, RL_MAX_GLOBALS = 1000000, RL_MAX_TABLES = 100, RL_MAX_TABLE_ELEMS = 10000000,
+    RL_MAX_SEGMENTS = 100000, RL_MAX_SEGMENT_ITEMS = 10000000, RL_MAX_PARAMS = 1000, RL_MAX_LOCALS = 50000,
+    RL_MAX_BODY = 7654321, RL_MAX_OPERANDS = 1000000
+};
+
 typedef struct rl_module {
     _Atomic u32 refs;
     const u8 *bytes; /* owned copy of the binary */
-    u32 size;
+    u32 size;        /* RL_MODULE_PAD zero bytes follow, so that readers may look ahead */
 
     rl_proto **protos;       u32 nprotos;
     rl_import *imports;      u32 nimports;
@@ -88,6 +99,8 @@ typedef struct rl_module {
     bool has_start;
     u32 start;
     u32 code_offset, code_size; /* the code section's payload */
+    bool has_data_count;
+    u32 *export_order;          /* exports by name, ascending: indices into `exports` */
 
     bool closed_funcs; /* no funcref can come from another instance: no table imported or exported, no reference
                           type in an imported or exported function or global. Then call_indirect skips the

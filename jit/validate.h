@@ -6,6 +6,8 @@
 #ifndef RL_VALIDATE_H
 #define RL_VALIDATE_H
 
+#include <stdio.h>
+
 #include "jit/module.h"
 
 #define RL_TRACKED 64
@@ -55,6 +57,8 @@ typedef struct rl_annot {
     u32 out_words;    /* max over calls of proto->out_words, and module->tail_words */
     bool has_calls;   /* anything that needs a frame: calls and helpers */
     bool has_loops;
+    bool has_tail_calls; /* with and without annotate, as is                           */
+    u16 tail_words;      /* the max of proto->out_words over the types this function tail-calls */
     u64 rbw;          /* tracked locals read before written on some path: params excluded by the reader */
     u16 weight[RL_TRACKED]; /* uses, times 8 per enclosing loop, saturating */
     rl_block_note *notes;   u32 nnotes;
@@ -73,5 +77,8 @@ rl_err rl_validate_func(const rl_module *m, u32 index, bool annotate, rl_annot *
  * the compiler must give the same results. For tests. */
 void rl_annot_worst(rl_annot *a);
 void rl_annot_fini(rl_annot *a);
+/* Everything as text, for people and tests; offsets are relative to the first opcode. After rl_validate_func with
+ * annotate (or rl_annot_worst) only. */
+void rl_annot_dump(const rl_annot *a, FILE *out);
 
 #endif

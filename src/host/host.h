@@ -40,4 +40,31 @@ static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {
     return mem->base + offset;
 }
 
+/* Waits for fd (-1: none) or deadline_ns (INT64_MAX: none): return anything after it, and the function is called again.
+ * wait.word and wait.retry stay until rl_host_done. */
+static inline void rl_host_park(rl_host *h, int fd, bool write, i64 deadline_ns) {
+    h->wait.fd = fd;
+    h->wait.write = write;
+    h->wait.deadline_ns = deadline_ns;
+    h->wait.yield = false;
+    h->wait.timed_out = false;
+    h->wait.retry = true;
+    rl_exec_park(&h->exec);
+}
+
+/* Gives way once: runnable at once, behind the others. */
+static inline void rl_host_yield(rl_host *h) {
+    rl_host_park(h, -1, false, INT64_MAX);
+    h->wait.yield = true;
+}
+
+/* Every way out of a function that may have parked, but the next park: the notes are the next function's. */
+static inline void rl_host_done(rl_host *h) {
+    if (!h->wait.retry) return;
+    h->wait.retry = h->wait.timed_out = h->wait.yield = false;
+    h->wait.fd = -1;
+    h->wait.deadline_ns = INT64_MAX;
+    memset(h->wait.word, 0, sizeof h->wait.word);
+}
+
 #endif

@@ -1,0 +1,257 @@
+/* Owns what a process is given: the shared part made from a config, and the calls that need nothing else (arguments,
+ * environment, clocks, random bytes, exit). The shared part is immutable and counted, so any thread may make, clone or free
+ * a process's part; a part itself belongs to its process. Preopens are opened here, once, and only as directories to
+ * resolve paths in (O_PATH); a descriptor for each process was the alternative, and a limit on processes. */
+#include "src/host/wasi_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- the shared part ---- */
+
+static void shared_put(rl_wasi_shared *s) {
+    /* release: what this thread did with s comes before its end; acquire: of the last one, pairs with the others' release */
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    for (u32 i = 0; s->base && i < s->nbase; i++)
+        if (s->base[i].owned) close(s->base[i].host);
+    for (u32 i = 0; s->dirs && i < s->ndirs; i++) free(s->dirs[i].name);
+    free(s->dirs);
+    free(s->base);
+    free(s->args);
+    free(s->env);
+    free(s);
+}
+
+/* Strings one after the other. false when memory is out or 4 GiB are not enough. */
+static bool pack(const char *const *text, u32 n, char **out, u32 *size) {
+    u64 total = 0;
+    for (u32 i = 0; i < n; i++) total += strlen(text[i]) + 1;
+    if (total > UINT32_MAX || !(*out = malloc(total + 1))) return false;
+    char *p = *out;
+    for (u32 i = 0; i < n; i++) p = stpcpy(p, text[i]) + 1;
+    *size = (u32)total;
+    return true;
+}
+
+static void add_std(rl_wasi_shared *s, int host, bool out) {
+    struct stat st;
+    rl_wasi_fd *f = &s->base[s->nbase++];
+    if (host < 0 || fstat(host, &st)) return; /* stays FREE */
+    *f = (rl_wasi_fd){.kind = RL_WASI_STDIO, .type = isatty(host) ? RL_WASI_TYPE_CHARACTER : RL_WASI_TYPE_UNKNOWN,
+                      .read = !out, .write = out, .regular = S_ISREG(st.st_mode), .host = host, .list = -1,
+                      .preopen = -1};
+}
+
+static rl_err add_dir(rl_wasi_shared *s, const rl_wasi_dir *d, rl_diag *diag) {
+    int fd = open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return rl_diag_set(diag, RL_ERR_IO, "cannot open directory %s: %s", d->host, strerror(errno));
+    s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_DIR, .type = RL_WASI_TYPE_DIRECTORY, .read = true,
+                                       .write = !d->read_only, .read_only = d->read_only, .owned = true, .host = fd,
+                                       .list = -1, .preopen = (i32)s->ndirs};
+    s->dirs[s->ndirs].len = (u32)strlen(d->guest);
+    if (!(s->dirs[s->ndirs].name = strdup(d->guest))) return RL_ERR_NOMEM;
+    s->ndirs++;
+    return RL_OK;
+}
+
+static rl_err add_sock(rl_wasi_shared *s, int sock, rl_diag *diag) {
+    int type, fd = fcntl(sock, F_DUPFD_CLOEXEC, 0), flags = fcntl(sock, F_GETFL);
+    socklen_t len = sizeof type;
+    if (fd >= 0)
+        s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_SOCK, .read = true, .write = true, .owned = true, .host = fd,
+                                           .list = -1, .preopen = -1};
+    if (fd < 0 || flags < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+        return rl_diag_set(diag, RL_ERR_IO, "descriptor %d is not usable as a socket: %s", sock, strerror(errno));
+    s->base[s->nbase - 1].type = type == SOCK_DGRAM ? RL_WASI_TYPE_DGRAM : RL_WASI_TYPE_STREAM;
+    return RL_OK;
+}
+
+static rl_err shared_fill(rl_wasi_shared *s, const rl_wasi_config *c, rl_diag *d) {
+    s->nargs = c->nargs;
+    s->nenv = c->nenv;
+    s->walk = c->walk;
+    s->base = calloc(3 + (size_t)c->ndirs + c->nsocks, sizeof *s->base);
+    s->dirs = calloc((size_t)c->ndirs + 1, sizeof *s->dirs);
+    if (!s->base || !s->dirs || !pack(c->args, c->nargs, &s->args, &s->args_size) ||
+        !pack(c->env, c->nenv, &s->env, &s->env_size))
+        return RL_ERR_NOMEM;
+    for (int i = 0; i < 3; i++) add_std(s, c->std[i], i > 0);
+    for (u32 i = 0; i < c->ndirs; i++) RL_TRY(add_dir(s, &c->dirs[i], d));
+    for (u32 i = 0; i < c->nsocks; i++) RL_TRY(add_sock(s, c->socks[i], d));
+    return RL_OK;
+}
+
+static struct rl_wasi *part_of(rl_wasi_shared *s) {
+    struct rl_wasi *w = calloc(1, sizeof *w);
+    if (!w) return NULL;
+    w->s = s;
+    w->epoll = -1;
+    return w;
+}
+
+rl_err rl_wasi_new(const rl_wasi_config *c, struct rl_wasi **out, rl_diag *d) {
+    rl_wasi_shared *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+    atomic_init(&s->refs, 1);
+    rl_err e = shared_fill(s, c, d);
+    if (!e && !(*out = part_of(s))) e = RL_ERR_NOMEM;
+    if (!e) return RL_OK;
+    shared_put(s);
+    return rl_diag_set(d, e, "%s", rl_err_text(e));
+}
+
+struct rl_wasi *rl_wasi_clone(const struct rl_wasi *like) {
+    struct rl_wasi *w = part_of(like->s);
+    /* relaxed: `like` holds a reference, so the count is not about to end */
+    if (w) atomic_fetch_add_explicit(&like->s->refs, 1, memory_order_relaxed);
+    return w;
+}
+
+void rl_wasi_free(struct rl_wasi *w) {
+    if (!w) return;
+    if (w->epoll >= 0) close(w->epoll);
+    rl_wasi_fd_fini(w);
+    shared_put(w->s);
+    free(w);
+}
+
+/* ---- imports ---- */
+
+#define API(space, name, proto, permission, blocks, params, sentence)                                               \
+    {"wasi_snapshot_preview1", #name, #proto, (const void *)rl_host_##space##_##name, RL_WASI_##blocks, #permission, \
+     params, sentence},
+#define RL_WASI_NO false
+#define RL_WASI_YES true
+static const rl_api_row rows[] = {
+#include "src/host/wasi.def"
+};
+#undef RL_WASI_NO
+#undef RL_WASI_YES
+#undef API
+
+const rl_api_table rl_api_wasi = {rows, RL_LEN(rows)};
+
+static rl_func records[RL_LEN(rows)]; /* written once, under `once` */
+static bool records_ok;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static rl_proto *proto_of(const char *letters) {
+    u8 types[16], result = RL_I32;
+    u32 n = 0;
+    for (const char *p = letters + 2; *p; p++) types[n++] = *p == 'l' ? RL_I64 : RL_I32;
+    return rl_proto_intern(types, n, &result, letters[0] != 'v');
+}
+
+static void make_records(void) {
+    records_ok = true;
+    for (u32 i = 0; i < RL_LEN(rows) && records_ok; i++) {
+        rl_proto *p = proto_of(rows[i].letters);
+        records_ok = p && !rl_func_host(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
+    }
+}
+
+bool rl_wasi_import(const rl_name *name, rl_extern *out) {
+    pthread_once(&once, make_records);
+    for (u32 i = 0; i < RL_LEN(rows) && records_ok; i++) {
+        if (strlen(rows[i].name) != name->len || memcmp(rows[i].name, name->p, name->len)) continue;
+        *out = (rl_extern){.kind = RL_KIND_FUNC, .func = &records[i]};
+        return true;
+    }
+    return false;
+}
+
+/* ---- arguments and environment ---- */
+
+static i32 put_sizes(rl_host *h, i32 count_at, i32 size_at, u32 count, u32 size) {
+    if (rl_wasi_put32(h, count_at, count)) rl_wasi_put32(h, size_at, size);
+    return RL_WASI_OK;
+}
+
+static i32 put_strings(rl_host *h, i32 pointers, i32 buffer, const char *strings, u32 count, u32 size) {
+    if (!count) return RL_WASI_OK;
+    u8 *to = rl_host_range(h, (u32)pointers, (u64)count * 4);
+    char *text = to ? rl_host_range(h, (u32)buffer, size) : NULL;
+    if (!text) return 0;
+    memcpy(text, strings, size);
+    for (u32 i = 0, at = 0; i < count; i++, at += (u32)strlen(strings + at) + 1) rl_store32(to + 4 * i, (u32)buffer + at);
+    return RL_WASI_OK;
+}
+
+i32 rl_host_wasi_args_sizes_get(rl_host *h, i32 count, i32 size) {
+    return put_sizes(h, count, size, h->wasi->s->nargs, h->wasi->s->args_size);
+}
+i32 rl_host_wasi_args_get(rl_host *h, i32 argv, i32 buffer) {
+    const rl_wasi_shared *s = h->wasi->s;
+    return put_strings(h, argv, buffer, s->args, s->nargs, s->args_size);
+}
+i32 rl_host_wasi_environ_sizes_get(rl_host *h, i32 count, i32 size) {
+    return put_sizes(h, count, size, h->wasi->s->nenv, h->wasi->s->env_size);
+}
+i32 rl_host_wasi_environ_get(rl_host *h, i32 environ_at, i32 buffer) {
+    const rl_wasi_shared *s = h->wasi->s;
+    return put_strings(h, environ_at, buffer, s->env, s->nenv, s->env_size);
+}
+
+/* ---- clocks, random bytes ---- */
+
+/* Clocks of CPU time have numbers, 2 and 3, and are bad descriptors, as in wasmtime: a process is no thread of the host. */
+static i32 clock_get(rl_host *h, i32 clock, i32 out, int (*ask)(clockid_t, struct timespec *)) {
+    if ((u32)clock > 3) return RL_WASI_INVAL;
+    if ((u32)clock > 1) return RL_WASI_BADF;
+    struct timespec t;
+    if (ask(clock == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &t)) return rl_wasi_errno_of(errno);
+    rl_wasi_put64(h, out, (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec);
+    return RL_WASI_OK;
+}
+
+i32 rl_host_wasi_clock_res_get(rl_host *h, i32 clock, i32 out) { return clock_get(h, clock, out, clock_getres); }
+
+i32 rl_host_wasi_clock_time_get(rl_host *h, i32 clock, i64 precision, i32 out) {
+    (void)precision;
+    return clock_get(h, clock, out, clock_gettime);
+}
+
+#define RANDOM_SLICE (1u << 20) /* bytes between two looks at other processes: about 3 ms */
+
+i32 rl_host_wasi_random_get(rl_host *h, i32 buffer, i32 len) {
+    u8 *to = rl_host_range(h, (u32)buffer, (u32)len);
+    if (!to) return 0;
+    u64 at = h->wait.retry ? h->wait.word[0] : 0, end = RL_MIN((u64)(u32)len, at + RANDOM_SLICE);
+    while (at < end) {
+        ssize_t n = getrandom(to + at, end - at, 0);
+        if (n < 0 && errno != EINTR) {
+            rl_host_done(h);
+            return rl_wasi_errno_of(errno);
+        }
+        if (n > 0) at += (u64)n;
+    }
+    if (at < (u32)len) {
+        rl_host_yield(h);
+        h->wait.word[0] = at;
+    } else rl_host_done(h);
+    return RL_WASI_OK;
+}
+
+/* ---- the process ---- */
+
+void rl_host_wasi_proc_exit(rl_host *h, i32 status) {
+    h->exec.exit_code = status;
+    rl_exec_trap(&h->exec, RL_TRAP_EXIT);
+}
+
+i32 rl_host_wasi_proc_raise(rl_host *h, i32 signal) {
+    rl_exec_fail(&h->exec, "proc_raise(%d): there are no signals", (int)signal);
+    return RL_WASI_NOSYS;
+}
+
+i32 rl_host_wasi_sched_yield(rl_host *h) {
+    if (h->wait.retry) rl_host_done(h);
+    else rl_host_yield(h);
+    return RL_WASI_OK;
+}
