@@ -3,6 +3,8 @@
  * make every user choose first. */
 #include "jit/opcode.h"
 
+#include "jit/reader.h"
+
 const rl_op_info rl_op_infos[RL_OP_DENSE] = {
 #define OP(name, c, t, i, type, fam, arg)                                                                      \
     [(c) < 0x100 ? (c) : 0x100 + ((c)&0x1f)] = { .text = t, .code = c, .imm = RL_IMM_##i, .sig = RL_SIG_##type, \
@@ -21,4 +23,28 @@ const char *rl_op_proposal(u8 byte) {
     case 0xfe: return "threads";
     default: return NULL;
     }
+}
+
+static void skip_lebs(const u8 **p, u32 n) {
+    while (n--) rl_leb_long(p, false);
+}
+
+static void skip_imm(const u8 **p, u8 imm) {
+    switch (imm) {
+    case RL_IMM_none: return;
+    case RL_IMM_labels: skip_lebs(p, rl_leb_u32(p) + 1); return;
+    case RL_IMM_types: *p += rl_leb_u32(p); return;
+    case RL_IMM_indirect: case RL_IMM_tables: case RL_IMM_elem_table: case RL_IMM_memories: case RL_IMM_data_memory:
+    case RL_IMM_mem1: case RL_IMM_mem2: case RL_IMM_mem4: case RL_IMM_mem8: skip_lebs(p, 2); return;
+    case RL_IMM_f32: *p += 4; return;
+    case RL_IMM_f64: *p += 8; return;
+    default: skip_lebs(p, 1); return; /* indices, block types and integers: one number each */
+    }
+}
+
+const u8 *rl_op_skip(const u8 *p, u32 *code) {
+    *code = *p++;
+    if (*code == 0xfc) *code = 0xfc00 | rl_leb_u32(&p);
+    skip_imm(&p, rl_op_infos[rl_op_dense(*code)].imm);
+    return p;
 }

@@ -84,6 +84,9 @@ typedef struct rl_op_info {
 static inline u32 rl_op_dense(u32 code) { return code < 0x100 ? code : 0x100 + (code & 0x1f); }
 extern const rl_op_info rl_op_infos[RL_OP_DENSE];
 
+/* Reads one operator of validated code: its code into *code, and returns where the next one starts. */
+const u8 *rl_op_skip(const u8 *p, u32 *code);
+
 /* The proposal an opcode byte outside our table belongs to ("SIMD", "exception handling", …), or NULL. */
 const char *rl_op_proposal(u8 byte);
 

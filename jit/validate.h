@@ -16,14 +16,16 @@
 /* One per reachable-or-not block, loop and if, in the order of their opcodes. */
 typedef struct rl_block_note {
     u32 end;        /* offset in module->bytes of the byte after the matching `end`             */
-    u64 live;       /* block, if: tracked locals live after the end. loop: live at the header   */
+    u64 live;       /* block, if: tracked locals live after the end. loop: live at the header, where
+                       back-edges may keep more alive (never less) than is listed here          */
     u64 uses;       /* tracked locals read or written inside                                    */
     u64 writes;     /* tracked locals written inside                                            */
     u64 rbw;        /* loop: read before written on some path from its header, inside the loop  */
     u32 weights;    /* loop: index in annot.weights of one u16 per member of `uses`, ascending;
                        an access counts 1, times 8 per loop nested inside this one; saturating  */
     u16 calls;      /* calls inside, weighted the same way, saturating; 0: none. Everything that compiles
-                       to a call counts: call*, memory.grow, bulk and table operations (not table.get/set/size) */
+                       to a call counts: call*, memory.grow, bulk and table operations (not table.get/size;
+                       table.set does: builtin.def has it) */
     u16 next_params;/* unused, 0 */
     bool branched;  /* its label is the target of a reachable branch                            */
     bool innermost; /* loop: contains no other loop                                             */
@@ -42,7 +44,16 @@ enum { RL_EV_LAST = 1, RL_EV_DEAD = 2 };
  * already costs 4095. Every operator costs 1, except nop drop block loop unreachable return else end, which cost 0.
  * Operators in unreachable code cost nothing and begin no segment, but an `else` or `end` that makes code reachable
  * again does. `loop` itself and what comes after it belong to the new segment; `if` and br_if belong to the old one.
- * annot.segments holds the cost of every segment in the order they begin. */
+ * annot.segments holds the cost of every segment in the order they begin.
+ *
+ * Precisely: "reachable" is: the function's start; after a reachable operator other than br, br_table, return,
+ * return_call*, unreachable; the start of else when its `if` is reachable; after the end of a reachable construct when
+ * its end (of an if: of either branch; an if without else has an empty second branch) is reachable by falling
+ * through or, block and if only, it is branched to by a reachable branch. This is stricter than the validator's
+ * polymorphic stack: `block unreachable end` leaves the code after it unreachable.
+ * The split at 4095 happens before an operator that costs 1, never before a free one. The function's own last `end`
+ * begins no segment, nor does the end of a loop. An `end` of an if counts with and without else. An `else` or `end`
+ * after which the code is unreachable begins none. */
 
 typedef struct rl_annot {
     u32 nlocals;      /* parameters included */
@@ -73,8 +84,9 @@ typedef struct rl_annot {
 /* Validates function `index` (not an import) of m. With annotate false only validates (cheaper, notes unset).
  * `a` must be zeroed before its first use and is reused after. Errors carry the module offset. */
 rl_err rl_validate_func(const rl_module *m, u32 index, bool annotate, rl_annot *a, rl_diag *d);
-/* Replaces every annotation by its sound worst case (all live, no last uses, everything used and branched to);
- * the compiler must give the same results. For tests. */
+/* Replaces every annotation by its sound worst case (all live, no last uses, everything used, read first and written,
+ * calls everywhere); the compiler must give the same results. `branched`, `reachable` and the segments stay: fuel is
+ * charged by them. For tests. */
 void rl_annot_worst(rl_annot *a);
 void rl_annot_fini(rl_annot *a);
 /* Everything as text, for people and tests; offsets are relative to the first opcode. After rl_validate_func with

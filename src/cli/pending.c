@@ -4,8 +4,6 @@
 static int pending(const char *name) { return rl_cli_usage("this build has no \"%s\" command", name); }
 
 int rl_cli_run(const rl_args *a) { (void)a; return pending("run"); }
-int rl_cli_validate(const rl_args *a) { (void)a; return pending("validate"); }
-int rl_cli_inspect(const rl_args *a) { (void)a; return pending("inspect"); }
 int rl_cli_compile(const rl_args *a) { (void)a; return pending("compile"); }
 int rl_cli_objdump(const rl_args *a) { (void)a; return pending("objdump"); }
 int rl_cli_wast(const rl_args *a) { (void)a; return pending("wast"); }
