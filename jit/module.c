@@ -12,9 +12,6 @@
 #include "jit/reader.h"
 #include "jit/validate.h"
 
-/* Weak until jit/code.c is part of every build. */
-void rl_code_free(struct rl_code *c) __attribute__((weak));
-
 static rl_err validate_bodies(rl_module *m, rl_diag *d) {
     rl_annot a = {0};
     rl_err e = RL_OK;
