@@ -1,0 +1,4 @@
+/* SQLite's shell looks for a home directory here. */
+struct passwd {
+    char *pw_dir;
+};
