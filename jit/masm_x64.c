@@ -977,7 +977,7 @@ static u8 *cvt_u64(u8 *p, bool f64, u8 d, u8 a) {
     p = x64_mov_rr(p, 1, TMP, a);
     p = x64_shift_i(p, X64_SHR, 1, TMP, 1);
     u8 *even = p = x64_jcc8(p, X64_AE, 0);
-    p = x64_alu_ri(p, X64_OR, 0, TMP, 1);
+    p = x64_alu_ri(p, X64_OR, 1, TMP, 1);
     x64_land(even, p);
     p = x64_rr(p, cvt, d, TMP);
     p = x64_rr(p, X64_SCALAR(f64, X64_FADD), d, d);
