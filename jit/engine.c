@@ -1,0 +1,47 @@
+/* Owns the engine's one-time start and the choice of flavour by what the kernel offers. Any thread; the first one does
+ * the work. A constructor function was not taken: linking the library should cost a program nothing. */
+#include "jit/engine.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "jit/builtin.h"
+#include "jit/masm.h"
+#include "jit/trap.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static rl_err status;
+static const char *missing;
+
+static void start(void) {
+    rl_masm_detect();
+    if (!rl_masm_supported(&missing)) status = RL_ERR_UNSUPPORTED;
+    if (!status) status = rl_trap_init();
+    if (!status) status = rl_builtin_init();
+}
+
+rl_err rl_engine_init(rl_diag *d) {
+    pthread_once(&once, start);
+    if (status == RL_ERR_UNSUPPORTED) return rl_diag_set(d, status, "this processor lacks %s", missing);
+    if (status) return rl_diag_set(d, status, "the engine cannot start: %s", rl_err_text(status));
+    rl_err e = rl_trap_thread_init();
+    return e ? rl_diag_set(d, e, "no alternate signal stack") : RL_OK;
+}
+
+/* May user code write the segment base? (AT_HWCAP2 bit 1 on x86-64.) */
+static bool has_gs(void) {
+#if defined(__x86_64__)
+    return getauxval(AT_HWCAP2) & 2;
+#else
+    return false;
+#endif
+}
+
+rl_flavour rl_flavour_pick(bool guarded) {
+    if (!guarded) return RL_FLAVOUR_CHECKED;
+    /* for tests, and for tools that do not know the segment register */
+    const char *force = getenv("RILLE_FLAVOUR");
+    if (force && !strcmp(force, "guarded")) return RL_FLAVOUR_GUARDED;
+    return has_gs() ? RL_FLAVOUR_GUARDED_GS : RL_FLAVOUR_GUARDED;
+}

@@ -1,0 +1,12 @@
+/* Start of the engine, once per operating-system process. */
+#ifndef RL_ENGINE_H
+#define RL_ENGINE_H
+
+#include "jit/code.h"
+
+/* Looks at the CPU, installs the fault handler, makes the helpers. Idempotent and thread-safe; before any module is
+ * compiled. RL_ERR_UNSUPPORTED names what the CPU lacks. The calling thread also gets its alternate stack; other
+ * threads that run guest code call rl_trap_thread_init. */
+rl_err rl_engine_init(rl_diag *d);
+
+#endif
