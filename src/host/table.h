@@ -13,6 +13,13 @@
 #undef PROTO
 #undef PROTO0
 
+/* Every lunatic function implemented here, rl_host_NAMESPACE_NAME. */
+#define API(ns, name, letters, ...) rl_fn_##letters rl_host_##ns##_##name;
+#define LATER(...)
+#include "include/rille_api.def"
+#undef LATER
+#undef API
+
 typedef struct rl_api_row {
     const char *ns, *name;  /* as the guest imports them                                     */
     const char *letters;    /* type, see rille_proto.def                                     */

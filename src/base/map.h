@@ -1,0 +1,33 @@
+/* The one hash map: 64-bit keys to non-NULL pointers. */
+#ifndef RL_MAP_H
+#define RL_MAP_H
+
+#include "src/base/err.h"
+
+typedef struct rl_map_slot {
+    u64 key;
+    void *val; /* NULL: free */
+} rl_map_slot;
+
+/* Zeroed storage is an empty map and holds no memory. */
+typedef struct rl_map {
+    rl_map_slot *slots;
+    u32 cap; /* power of two, or 0 */
+    u32 count;
+} rl_map;
+
+void *rl_map_get(const rl_map *m, u64 key);
+/* Sets key to val (not NULL); *old, if old is given, is what was there. RL_ERR_NOMEM leaves the map as it was. */
+rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old);
+/* Removes key and returns its value, or NULL. */
+void *rl_map_del(rl_map *m, u64 key);
+/* Frees the map's own memory; the values are the caller's. */
+void rl_map_fini(rl_map *m);
+
+#define RL_MAP_EACH(m, s) \
+    for (rl_map_slot *s = (m)->slots; s && s != (m)->slots + (m)->cap; s++) if (s->val)
+
+/* For keys that are not numbers. */
+u64 rl_hash_bytes(const void *p, size_t n);
+
+#endif

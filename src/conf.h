@@ -1,0 +1,54 @@
+/* What a process is born with: limits, rights, and what WASI shows it. */
+#ifndef RL_CONF_H
+#define RL_CONF_H
+
+#include <stdatomic.h>
+
+#include "src/base/err.h"
+
+struct rl_wasi;
+
+typedef struct rl_conf_dir {
+    char *host, *guest;
+    bool readonly;
+} rl_conf_dir;
+
+/* Changed only by the process that made it. Processes run with what rl_conf_under made of it, which is constant. */
+typedef struct rl_conf {
+    _Atomic u32 refs;
+    u64 max_memory;        /* bytes of linear memory */
+    u64 max_fuel;          /* units of 100,000 instructions; 0: no limit */
+    bool can_compile, can_configure, can_spawn, can_net;
+    char **args; u32 nargs;
+    char **env;  u32 nenv; /* "NAME=VALUE" */
+    rl_conf_dir *dirs; u32 ndirs;
+    struct rl_wasi *wasi;  /* made at first use; processes get clones. NULL: not made */
+    struct rl_conf *given; /* what rl_conf_under made of it last; NULL after a change */
+} rl_conf;
+
+#define RL_CONF_MEMORY 0xffffffffu /* default of max_memory */
+#define RL_FUEL_UNIT 100000u       /* instructions per unit of max_fuel */
+
+/* To be called with every change. */
+void rl_conf_changed(rl_conf *c);
+
+/* No rights, nothing visible, default memory, no fuel limit. NULL when memory is out. */
+rl_conf *rl_conf_new(void);
+rl_conf *rl_conf_get(rl_conf *c);
+void rl_conf_put(rl_conf *c);
+
+rl_err rl_conf_add_arg(rl_conf *c, const char *p, size_t n);
+/* name, value; or, with value NULL, name is the whole NAME=VALUE */
+rl_err rl_conf_add_env(rl_conf *c, const char *name, size_t nname, const char *value, size_t nvalue);
+/* guest NULL: the same as host */
+rl_err rl_conf_add_dir(rl_conf *c, const char *host, size_t nhost, const char *guest, bool readonly);
+
+/* The configuration that a child asked to have `want` really gets from a parent with `have`: never more than the
+ * parent's limits and rights, directories only beneath the parent's (read-only where the parent's are). A new
+ * reference, kept in `want` for the next time: `have` must always be the same. RL_ERR_USAGE: a directory that the parent may not give; RL_ERR_IO: one that is not there. */
+rl_err rl_conf_under(rl_conf *want, const rl_conf *have, rl_conf **out, rl_diag *d);
+
+/* Makes c->wasi if it is not there yet (opens the directories). */
+rl_err rl_conf_open(rl_conf *c, rl_diag *d);
+
+#endif

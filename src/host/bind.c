@@ -1,0 +1,129 @@
+/* From tables to imports: one rl_func per row, found by name. Invariant: after `init` the records never change, so any
+ * thread may hand them to instances. Functions that this build lacks link with their exact type and fail by name when
+ * called, so that a program that merely mentions them runs. Also what the process layer asks of this one (src/upper.h). */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "src/base/map.h"
+#include "src/host/table.h"
+#include "src/host/wasi.h"
+#include "src/upper.h"
+
+#define ROW(ns, name, letters, permission, blocks, params, text, fn) \
+    { "lunatic::" #ns, #name, #letters, fn, RL_ROW_##blocks, #permission, params, text },
+#define RL_ROW_YES true
+#define RL_ROW_NO false
+#define API(ns, name, letters, permission, blocks, params, text) \
+    ROW(ns, name, letters, permission, blocks, params, text, rl_host_##ns##_##name)
+#define LATER(ns, name, letters, permission, blocks, params, text) \
+    ROW(ns, name, letters, permission, blocks, params, text, NULL)
+static const rl_api_row rows[] = {
+#include "include/rille_api.def"
+};
+#undef LATER
+#undef API
+
+const rl_api_table rl_api_lunatic = { rows, RL_LEN(rows) };
+
+static rl_func funcs[RL_LEN(rows)];
+static rl_map by_name; /* hash of namespace and name: row number + 1 */
+static char full_names[RL_LEN(rows)][64];
+
+static u64 hash(const char *ns, size_t nns, const char *name, size_t nname) {
+    return rl_hash_bytes(ns, nns) * 31 + rl_hash_bytes(name, nname);
+}
+
+/* RL_STUB_GENERIC: what is called instead of a LATER row. */
+static void not_here(void *env, rl_exec *x, u64 *slots) {
+    const rl_api_row *row = env;
+    (void)slots;
+    rl_exec_fail(x, "%s::%s is not available in this build", row->ns, row->name);
+}
+
+static rl_type type_of(char letter) { return letter == 'l' ? RL_I64 : letter == 'd' ? RL_F64 : RL_I32; }
+
+static rl_err bind_row(u32 i) {
+    const rl_api_row *r = &rows[i];
+    u8 params[16], result = type_of(r->letters[0]);
+    u32 n = 0;
+    for (const char *c = r->letters + 2; *c; c++) params[n++] = type_of(*c);
+    rl_proto *proto = rl_proto_intern(params, n, &result, r->letters[0] != 'v');
+    if (!proto) return RL_ERR_NOMEM;
+    snprintf(full_names[i], sizeof full_names[i], "%s::%s", r->ns, r->name);
+    RL_TRY(r->fn ? rl_func_host(&funcs[i], RL_STUB_HOST, r->fn, NULL, proto, full_names[i])
+                 : rl_func_host(&funcs[i], RL_STUB_GENERIC, (const void *)not_here, (void *)r, proto, full_names[i]));
+    return rl_map_put(&by_name, hash(r->ns, strlen(r->ns), r->name, strlen(r->name)), &funcs[i], NULL);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static rl_err outcome;
+
+static void bind_all(void) {
+    for (u32 i = 0; i < RL_LEN(rows) && !outcome; i++) outcome = bind_row(i);
+}
+
+static rl_err init(void) {
+    pthread_once(&once, bind_all);
+    return outcome;
+}
+
+static bool same(const rl_name *n, const char *text) { return n->len == strlen(text) && !memcmp(n->p, text, n->len); }
+
+static bool import(const rl_name *ns, const rl_name *name, rl_func **out) {
+    rl_extern e;
+    rl_func *f = rl_map_get(&by_name, hash(ns->p, ns->len, name->p, name->len));
+    if (f && same(ns, rows[f - funcs].ns) && same(name, rows[f - funcs].name)) {
+        *out = f;
+        return true;
+    }
+    if (!same(ns, "wasi_snapshot_preview1") || !rl_wasi_import(name, &e) || e.kind != RL_KIND_FUNC) return false;
+    *out = e.func;
+    return true;
+}
+
+/* Edit distance of two short texts; at most 64 columns are looked at. */
+static u32 distance(const char *a, size_t na, const char *b, size_t nb) {
+    u32 row[65];
+    na = RL_MIN(na, (size_t)64);
+    nb = RL_MIN(nb, (size_t)64);
+    for (u32 j = 0; j <= nb; j++) row[j] = j;
+    for (u32 i = 1; i <= na; i++) {
+        u32 diagonal = row[0];
+        row[0] = i;
+        for (u32 j = 1; j <= nb; j++) {
+            u32 change = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = RL_MIN(change, RL_MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[nb];
+}
+
+static const char *nearest(const rl_name *ns, const rl_name *name, char *buf, size_t size) {
+    const rl_api_table *tables[] = { &rl_api_lunatic, &rl_api_wasi };
+    const rl_api_row *best = NULL;
+    u32 best_distance = 2 + name->len / 4;
+    for (u32 t = 0; t < RL_LEN(tables); t++)
+        for (u32 i = 0; i < tables[t]->count; i++) {
+            const rl_api_row *r = &tables[t]->rows[i];
+            u32 d = distance(name->p, name->len, r->name, strlen(r->name)) + distance(ns->p, ns->len, r->ns, strlen(r->ns)) / 4;
+            if (d < best_distance) best = r, best_distance = d;
+        }
+    if (!best) return NULL;
+    snprintf(buf, size, "%s::%s", best->ns, best->name);
+    return buf;
+}
+
+static rl_err wasi_new(const rl_conf *c, struct rl_wasi **out, rl_diag *d) {
+    rl_wasi_dir *dirs = calloc(c->ndirs + 1u, sizeof *dirs);
+    if (!dirs) return RL_ERR_NOMEM;
+    for (u32 i = 0; i < c->ndirs; i++) dirs[i] = (rl_wasi_dir){ c->dirs[i].host, c->dirs[i].guest, c->dirs[i].readonly };
+    rl_wasi_config w = { .args = (const char *const *)c->args, .nargs = c->nargs, .env = (const char *const *)c->env,
+                         .nenv = c->nenv, .dirs = dirs, .ndirs = c->ndirs, .std = { 0, 1, 2 } };
+    rl_err e = rl_wasi_new(&w, out, d);
+    free(dirs);
+    return e;
+}
+
+const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, import, nearest, init };

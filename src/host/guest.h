@@ -1,0 +1,46 @@
+/* What the lunatic host functions share: strings and out-pointers of a guest. */
+#ifndef RL_GUEST_H
+#define RL_GUEST_H
+
+#include "src/base/utf8.h"
+#include "src/host/table.h"
+#include "src/sched.h"
+
+#define RL_TIMED_OUT 9027  /* the one "timed out" result */
+#define RL_FOREVER UINT64_MAX
+
+/* A guest's UTF-8 string, or NULL after a trap. Dies with the call. */
+static inline const char *rl_guest_text(rl_host *h, i32 ptr, i32 len) {
+    const char *p = rl_host_range(h, (u32)ptr, (u32)len);
+    if (!p) return NULL;
+    if (rl_utf8_valid(p, (u32)len)) return p;
+    rl_exec_fail(&h->exec, "a string that is not UTF-8");
+    return NULL;
+}
+
+/* Writes 8 bytes at ptr. False after a trap. */
+static inline bool rl_guest_put64(rl_host *h, i32 ptr, u64 v) {
+    void *p = rl_host_range(h, (u32)ptr, 8);
+    if (p) rl_store64(p, v);
+    return p;
+}
+
+/* The resource, or NULL after a trap that names the kind. */
+static inline void *rl_guest_res(rl_host *h, rl_resource kind, i64 id, const char *what) {
+    void *o = rl_proc_res(rl_proc_of(h), kind, (u64)id);
+    if (!o) rl_exec_fail(&h->exec, "no %s with id %lld", what, (long long)id);
+    return o;
+}
+
+/* ID/ERR(ptr): makes an error of the text, writes its id, returns 1. */
+static inline i32 rl_guest_error(rl_host *h, i32 ptr, const char *text) {
+    u64 id;
+    rl_proc_error(rl_proc_of(h), &id, text);
+    rl_guest_put64(h, ptr, id);
+    return 1;
+}
+
+/* When a timeout in milliseconds from now ends. */
+i64 rl_guest_deadline(u64 timeout_ms);
+
+#endif

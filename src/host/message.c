@@ -1,0 +1,181 @@
+/* lunatic::message: the process's one message slot, sending and receiving. Invariant: a message is in exactly one of the
+ * slot, a mailbox, a timer; a receive that parks leaves nothing behind but where its search stopped. Owned by the calling
+ * process. Reference: sections 4 and 8.2. */
+#include "src/base/os.h"
+#include "src/host/guest.h"
+
+i64 rl_guest_deadline(u64 timeout_ms) { return timeout_ms == RL_FOREVER ? INT64_MAX : rl_after_ms((i64)rl_os_now_ns(), timeout_ms); }
+
+/* ---- the slot ---- */
+
+static void put_open(rl_proc *p, rl_msg *m) {
+    rl_msg_free(p->open);
+    p->open = m;
+}
+
+/* The open message, of any kind; NULL after a trap. */
+static rl_msg *any_open(rl_host *h) {
+    rl_msg *m = rl_proc_of(h)->open;
+    if (!m) rl_exec_fail(&h->exec, "no message is open");
+    return m;
+}
+
+static rl_msg *data_open(rl_host *h) {
+    rl_msg *m = any_open(h);
+    if (!m || m->sig == RL_SIG_DATA) return m;
+    rl_exec_fail(&h->exec, "the open message holds no data");
+    return NULL;
+}
+
+void rl_host_message_create_data(rl_host *h, i64 tag, i64 capacity) {
+    rl_msg *m = rl_msg_new(RL_SIG_DATA, tag, 0);
+    if (!m) {
+        rl_exec_fail(&h->exec, "out of memory");
+        return;
+    }
+    rl_msg_reserve(m, (u64)capacity);
+    put_open(rl_proc_of(h), m);
+}
+
+/* A write or read that traps loses the message. */
+static i32 lose(rl_host *h) {
+    put_open(rl_proc_of(h), NULL);
+    return 0;
+}
+
+i32 rl_host_message_write_data(rl_host *h, i32 ptr, i32 len) {
+    const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
+    rl_msg *m = bytes ? data_open(h) : NULL;
+    if (!m) return lose(h);
+    if (!rl_msg_append(m, bytes, (u32)len)) return len;
+    rl_exec_fail(&h->exec, "a message of more than %llu bytes, or out of memory", RL_MSG_MAX);
+    return lose(h);
+}
+
+i32 rl_host_message_read_data(rl_host *h, i32 ptr, i32 len) {
+    void *to = rl_host_range(h, (u32)ptr, (u32)len);
+    rl_msg *m = to ? data_open(h) : NULL;
+    if (!m) return lose(h);
+    if (m->at > m->size) {
+        rl_exec_fail(&h->exec, "the read position is behind the message's end");
+        return lose(h);
+    }
+    u64 n = RL_MIN(m->size - m->at, (u64)(u32)len);
+    memcpy(to, m->data + m->at, n);
+    m->at += n;
+    return (i32)n;
+}
+
+void rl_host_message_seek_data(rl_host *h, i64 index) {
+    rl_msg *m = data_open(h);
+    if (m) m->at = (u64)index;
+}
+
+i64 rl_host_message_data_size(rl_host *h) {
+    rl_msg *m = data_open(h);
+    return m ? (i64)m->size : 0;
+}
+
+i64 rl_host_message_get_tag(rl_host *h) {
+    rl_msg *m = any_open(h);
+    return m ? m->tag : 0;
+}
+
+i64 rl_host_message_get_process_id(rl_host *h) {
+    rl_msg *m = any_open(h);
+    return m && m->sig == RL_SIG_PROCESS_DIED ? (i64)m->pid : 0;
+}
+
+/* ---- resources ---- */
+
+static void drop_module(void *o) { rl_prog_put(o); }
+static const struct rl_carried_type carried_module = { "module", drop_module };
+
+i64 rl_host_message_push_module(rl_host *h, i64 id) {
+    u64 index = 0;
+    rl_prog *prog = rl_guest_res(h, RL_RES_MODULE, id, "module");
+    rl_msg *m = prog ? data_open(h) : NULL;
+    if (!m) return 0;
+    if (rl_msg_push(m, &carried_module, rl_prog_get(prog), &index)) {
+        rl_prog_put(prog);
+        rl_exec_fail(&h->exec, "out of memory");
+    }
+    return (i64)index;
+}
+
+i64 rl_host_message_take_module(rl_host *h, i64 index) {
+    u64 id = 0;
+    rl_msg *m = data_open(h);
+    rl_prog *prog = m ? rl_msg_take(m, (u64)index, &carried_module) : NULL;
+    if (!m) return 0;
+    if (!prog) {
+        rl_exec_fail(&h->exec, "the message carries no module at %lld", (long long)index);
+    } else if (rl_proc_add(rl_proc_of(h), RL_RES_MODULE, prog, &id)) {
+        rl_prog_put(prog);
+        rl_exec_fail(&h->exec, "out of memory");
+    }
+    return (i64)id;
+}
+
+/* ---- sending and receiving ---- */
+
+static bool send_open(rl_host *h, i64 pid) {
+    rl_proc *p = rl_proc_of(h);
+    rl_msg *m = any_open(h);
+    if (!m) return false;
+    p->open = NULL;
+    rl_send(p->worker->rt, (u64)pid, m);
+    return true;
+}
+
+i32 rl_host_message_send(rl_host *h, i64 pid) {
+    send_open(h, pid);
+    return 0;
+}
+
+/* The state of a wait for messages, kept in wait.word: where the search goes on. */
+static rl_msg ***cursor(rl_host *h) { return (rl_msg ***)&h->wait.word[0]; }
+
+/* Looks for a message from the cursor on. If there is none: parks, or gives up when the time has passed. A message is
+ * put into the slot. Returns whether the call is over; *result is the receive's result. */
+static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *result) {
+    rl_proc *p = rl_proc_of(h);
+    rl_msg *m = rl_mailbox_take(&p->mail, cursor(h), tags, n);
+    if (!m) {
+        rl_sig_drain(p);
+        if (!p->dying) m = rl_mailbox_take(&p->mail, cursor(h), tags, n);
+    }
+    bool over = m || (!p->dying && (timeout == 0 || h->wait.timed_out));
+    if (!over) {
+        p->wait_mail = true;
+        rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_guest_deadline(timeout));
+        return false;
+    }
+    if (m) put_open(p, m);
+    *result = m ? m->sig : RL_TIMED_OUT;
+    p->wait_mail = false;
+    h->wait.word[0] = 0;
+    rl_host_done(h);
+    return true;
+}
+
+i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
+    rl_proc *p = rl_proc_of(h);
+    i32 result = 0;
+    const void *tags = NULL;
+    if (ntags && !(tags = rl_host_range(h, (u32)tags_ptr, (u64)(u32)ntags * 8))) return 0;
+    if (!h->wait.retry) *cursor(h) = &p->mail.first;
+    wait_message(h, tags, (u32)ntags, (u64)timeout, &result);
+    return result;
+}
+
+i32 rl_host_message_send_receive_skip_search(rl_host *h, i64 pid, i64 tag, i64 timeout) {
+    rl_proc *p = rl_proc_of(h);
+    i32 result = 0;
+    if (!h->wait.retry) {
+        if (!send_open(h, pid)) return 0;
+        *cursor(h) = p->mail.last;
+    }
+    if (!wait_message(h, &tag, 1, (u64)timeout, &result)) return 0;
+    return result == RL_TIMED_OUT ? result : 0;
+}

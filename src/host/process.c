@@ -1,0 +1,326 @@
+/* lunatic::process and the configuration calls of lunatic::wasi: modules, configurations, spawning, and what processes do
+ * to each other. Invariant: a child exists for others only once it is published; while its start function runs the
+ * spawner is parked and holds it in p->starting. The calling process's worker. Reference: sections 2, 3, 6, 8.3, 8.10. */
+#include <stdlib.h>
+
+#include "src/base/os.h"
+#include "src/host/guest.h"
+
+/* ---- modules ---- */
+
+static i32 failed_with(rl_host *h, i32 id_ptr, const rl_diag *d, const char *more) {
+    char text[4096];
+    snprintf(text, sizeof text, "%s%s%s", d->text[0] ? d->text : rl_err_text(d->code), more && *more ? "\n" : "", more ? more : "");
+    return rl_guest_error(h, id_ptr, text);
+}
+
+i32 rl_host_process_compile_module(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
+    rl_proc *p = rl_proc_of(h);
+    rl_prog *prog;
+    rl_diag d = { 0 };
+    char *missing = NULL;
+    u64 id;
+    if (!p->conf->can_compile) return -1;
+    const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
+    if (!bytes) return 0;
+    p->worker->stats.modules++;
+    rl_err e = rl_prog_load(bytes, (u32)len, &prog, &missing, &d);
+    if (!e && (e = rl_proc_add(p, RL_RES_MODULE, prog, &id))) {
+        rl_prog_put(prog);
+        rl_diag_set(&d, e, "%s", rl_err_text(e));
+    }
+    i32 result = e ? failed_with(h, id_ptr, &d, missing) : 0;
+    free(missing);
+    if (!e) rl_guest_put64(h, id_ptr, id);
+    return result;
+}
+
+void rl_host_process_drop_module(rl_host *h, i64 id) {
+    if (rl_guest_res(h, RL_RES_MODULE, id, "module")) rl_prog_put(rl_proc_del(rl_proc_of(h), RL_RES_MODULE, (u64)id));
+}
+
+/* ---- configurations ---- */
+
+static rl_conf *conf_of(rl_host *h, i64 id) { return rl_guest_res(h, RL_RES_CONFIG, id, "configuration"); }
+
+i64 rl_host_process_create_config(rl_host *h) {
+    rl_proc *p = rl_proc_of(h);
+    u64 id;
+    if (!p->conf->can_configure) return -1;
+    rl_conf *c = rl_conf_new();
+    if (c && !rl_proc_add(p, RL_RES_CONFIG, c, &id)) return (i64)id;
+    rl_conf_put(c);
+    return -1;
+}
+
+void rl_host_process_drop_config(rl_host *h, i64 id) {
+    if (conf_of(h, id)) rl_conf_put(rl_proc_del(rl_proc_of(h), RL_RES_CONFIG, (u64)id));
+}
+
+/* A setter and a getter for one field: GETTER returns `field`, SETTER stores `value`. */
+#define FIELD(getter, setter, type, field, to_guest, from_guest)      \
+    type rl_host_process_config_##getter(rl_host *h, i64 id) {        \
+        rl_conf *c = conf_of(h, id);                                  \
+        return c ? to_guest(c->field) : 0;                            \
+    }                                                                 \
+    void rl_host_process_config_##setter(rl_host *h, i64 id, type v) { \
+        rl_conf *c = conf_of(h, id);                                  \
+        if (!c) return;                                               \
+        rl_conf_changed(c);                                           \
+        c->field = from_guest(v);                                     \
+    }
+FIELD(get_max_memory, set_max_memory, i64, max_memory, (i64), (u64))
+FIELD(get_max_fuel, set_max_fuel, i64, max_fuel, (i64), (u64))
+FIELD(can_compile_modules, set_can_compile_modules, i32, can_compile, (i32), !!)
+FIELD(can_create_configs, set_can_create_configs, i32, can_configure, (i32), !!)
+FIELD(can_spawn_processes, set_can_spawn_processes, i32, can_spawn, (i32), !!)
+#undef FIELD
+
+static void conf_result(rl_host *h, rl_err e) {
+    if (e) rl_exec_fail(&h->exec, "%s", rl_err_text(e));
+}
+
+void rl_host_wasi_config_add_environment_variable(rl_host *h, i64 id, i32 key_ptr, i32 key_len, i32 value_ptr, i32 value_len) {
+    const char *key = rl_guest_text(h, key_ptr, key_len), *value = key ? rl_guest_text(h, value_ptr, value_len) : NULL;
+    rl_conf *c = value ? conf_of(h, id) : NULL;
+    if (!c) return;
+    rl_conf_changed(c);
+    conf_result(h, rl_conf_add_env(c, key, (u32)key_len, value, (u32)value_len));
+}
+
+void rl_host_wasi_config_add_command_line_argument(rl_host *h, i64 id, i32 ptr, i32 len) {
+    const char *text = rl_guest_text(h, ptr, len);
+    rl_conf *c = text ? conf_of(h, id) : NULL;
+    if (!c) return;
+    rl_conf_changed(c);
+    conf_result(h, rl_conf_add_arg(c, text, (u32)len));
+}
+
+void rl_host_wasi_config_preopen_dir(rl_host *h, i64 id, i32 ptr, i32 len) {
+    const char *text = rl_guest_text(h, ptr, len), *home = getenv("HOME");
+    rl_conf *c = text ? conf_of(h, id) : NULL;
+    if (!c) return;
+    rl_conf_changed(c);
+    if (len == 1 && *text == '~' && home) conf_result(h, rl_conf_add_dir(c, home, strlen(home), "~", false));
+    else conf_result(h, rl_conf_add_dir(c, text, (u32)len, NULL, false));
+}
+
+/* ---- spawning ---- */
+
+#define MAX_ARGS 1000 /* no function takes more: RL_MAX_VALS; a longer list is cut to one more and then fits nothing */
+
+typedef struct args {
+    u32 n;
+    u8 types[MAX_ARGS + 1];
+    u64 words[2 * (MAX_ARGS + 1)];
+} args;
+
+/* Records of 17 bytes: a type and 16 bytes of value. False after a trap. */
+static bool read_args(rl_host *h, i32 ptr, i32 len, args *a) {
+    const u8 *p = rl_host_range(h, (u32)ptr, (u32)len);
+    u64 *w = a->words;
+    a->n = 0;
+    if (!p) return false;
+    if ((u32)len % 17) {
+        rl_exec_fail(&h->exec, "spawn parameters of %u bytes are not records of 17", (u32)len);
+        return false;
+    }
+    for (u32 i = 0; i < (u32)len / 17; i++, p += 17) {
+        u8 t = *p == 0x7f ? RL_I32 : *p == 0x7e ? RL_I64 : *p == 0x7b ? RL_V128 : RL_BOT;
+        if (t == RL_BOT) {
+            rl_exec_fail(&h->exec, "a spawn parameter of type 0x%02x", *p);
+            return false;
+        }
+        if (a->n > MAX_ARGS) continue;
+        a->types[a->n++] = t;
+        *w++ = t == RL_I32 ? rl_load32(p + 1) : rl_load64(p + 1);
+        if (t == RL_V128) *w++ = rl_load64(p + 9);
+    }
+    return true;
+}
+
+/* Configuration and module of a spawn, with a reference each. False after a trap (*status -1) or when the configuration
+ * cannot be granted (*status 1, d says why). */
+static bool choose(rl_host *h, i64 config, i64 module, rl_spawn *s, i32 *status, rl_diag *d) {
+    rl_proc *p = rl_proc_of(h);
+    rl_conf *want = config == -1 ? p->conf : conf_of(h, config);
+    rl_prog *prog = !want ? NULL : module == -1 ? p->prog : rl_guest_res(h, RL_RES_MODULE, module, "module");
+    *status = -1;
+    if (!prog) return false;
+    if (want == p->conf) {
+        s->conf = rl_conf_get(want);
+    } else if (rl_conf_under(want, p->conf, &s->conf, d)) {
+        *status = 1;
+        return false;
+    }
+    s->prog = rl_prog_get(prog);
+    return true;
+}
+
+/* Makes the child. True: p->starting is it. False: trapped (*status -1), or it could not be made (*status 1). */
+static bool make_child(rl_host *h, i64 config, i64 module, i32 entry_ptr, i32 entry_len, i32 params_ptr, i32 params_len,
+                       i32 *status, rl_diag *d) {
+    rl_proc *p = rl_proc_of(h), *child = NULL;
+    rl_spawn s = { .parent = p, .entry_len = (u32)entry_len };
+    *status = -1;
+    if (!p->conf->can_spawn || p->phase < RL_PHASE_NEW) {
+        rl_exec_fail(&h->exec, p->conf->can_spawn ? "a start function may not spawn" : "this process may not spawn");
+        return false;
+    }
+    args *a = malloc(sizeof *a);
+    if (a && (s.entry = rl_guest_text(h, entry_ptr, entry_len)) && read_args(h, params_ptr, params_len, a) &&
+        choose(h, config, module, &s, status, d)) {
+        s.args = a->words;
+        s.arg_types = a->types;
+        s.nargs = a->n;
+        *status = rl_proc_new(p->worker, &s, &child, d) ? 1 : 0;
+        rl_prog_put(s.prog);
+        rl_conf_put(s.conf);
+    } else if (!a) {
+        rl_exec_fail(&h->exec, "out of memory");
+    }
+    free(a);
+    p->starting = child;
+    if (child) child->starter = p;
+    return child;
+}
+
+/* Whether the child is through its start function, or never had one. Else parks. */
+static bool child_ready(rl_host *h) {
+    rl_proc *child = rl_proc_of(h)->starting;
+    if (child->phase != RL_PHASE_START) return true;
+    if (!h->wait.retry) rl_proc_launch(child);
+    rl_host_park(h, -1, false, INT64_MAX);
+    return false;
+}
+
+/* Both sides of a link at spawn, in order: our own signals first, so that a kill that is already here wins. */
+static bool link_child(rl_host *h, rl_proc *child, i64 tag) {
+    rl_proc *p = rl_proc_of(h);
+    rl_send_to(p, rl_msg_new(RL_SIG_LINK, 0, child->id));
+    rl_sig_drain(p);
+    if (p->dying) return false;
+    rl_send_to(child, rl_msg_new(RL_SIG_LINK, tag, p->id));
+    return true;
+}
+
+/* The child is ready or bad. Returns the status of spawn (0, 1), or -1 when the caller is dying. */
+static i32 release_child(rl_host *h, i64 link, u64 *id, rl_diag *d) {
+    rl_proc *p = rl_proc_of(h), *child = p->starting;
+    if (child->phase == RL_PHASE_BAD) {
+        rl_diag_set(d, RL_ERR_TRAP, "start function: %s", child->host.exec.message);
+    } else if (link && !link_child(h, child, link)) {
+        rl_host_park(h, -1, false, INT64_MAX); /* the run loop ends us, and the child with us */
+        return -1;
+    } else if (rl_proc_publish(child)) {
+        rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+    }
+    p->starting = NULL;
+    *id = child->id;
+    rl_host_done(h);
+    if (!d->code) return 0;
+    rl_proc_drop(child);
+    return 1;
+}
+
+i32 rl_host_process_spawn(rl_host *h, i64 link, i64 config, i64 module, i32 entry_ptr, i32 entry_len, i32 params_ptr,
+                          i32 params_len, i32 id_ptr) {
+    rl_diag d = { 0 };
+    i32 status;
+    u64 id;
+    if (!h->wait.retry && !make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d))
+        return status == 1 ? failed_with(h, id_ptr, &d, NULL) : 0;
+    if (!child_ready(h)) return 0;
+    status = release_child(h, link, &id, &d);
+    if (status > 0) return failed_with(h, id_ptr, &d, NULL);
+    if (status == 0) rl_guest_put64(h, id_ptr, id);
+    return 0;
+}
+
+/* The name was there. */
+static i32 found(rl_host *h, i32 node_ptr, i32 id_ptr, u64 node, u64 pid) {
+    rl_host_done(h);
+    return rl_guest_put64(h, node_ptr, node) && rl_guest_put64(h, id_ptr, pid) ? 2 : 0;
+}
+
+i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 link, i64 config, i64 module, i32 entry_ptr,
+                                 i32 entry_len, i32 params_ptr, i32 params_len, i32 node_ptr, i32 id_ptr) {
+    rl_proc *p = rl_proc_of(h);
+    rl_names *names = &p->worker->rt->names;
+    const char *name = rl_guest_text(h, name_ptr, name_len);
+    rl_diag d = { 0 };
+    i32 status = 0;
+    u64 node, id;
+    if (!name) return 0;
+    if (!p->starting) {
+        switch (rl_names_reserve(names, name, (u32)name_len, p->id, &node, &id)) {
+        case RL_NAME_TAKEN: return found(h, node_ptr, id_ptr, node, id);
+        case RL_NAME_RESERVED: rl_host_yield(h); return 0; /* its process is being made */
+        case RL_NAME_NONE: break;
+        }
+        rl_host_done(h); /* of waiting for the name; now for the child */
+        make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d);
+    }
+    if (p->starting) {
+        if (!child_ready(h)) return 0;
+        status = release_child(h, link, &id, &d);
+    }
+    if (!status) status = rl_names_put(names, name, (u32)name_len, 0, id) ? 1 : 0;
+    else rl_names_unreserve(names, name, (u32)name_len, p->id);
+    if (status < 0 || !rl_guest_put64(h, node_ptr, 0)) return 0;
+    if (status) return failed_with(h, id_ptr, &d, NULL);
+    rl_guest_put64(h, id_ptr, id);
+    return 0;
+}
+
+/* ---- oneself and others ---- */
+
+i64 rl_host_process_process_id(rl_host *h) { return (i64)rl_proc_of(h)->id; }
+i64 rl_host_process_environment_id(rl_host *h) { return (void)h, 1; }
+
+void rl_host_process_sleep_ms(rl_host *h, i64 ms) {
+    if (h->wait.retry && h->wait.timed_out) {
+        rl_host_done(h);
+        return;
+    }
+    rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_after_ms((i64)rl_os_now_ns(), (u64)ms));
+}
+
+static bool send_signal(rl_host *h, u64 to, rl_sig sig, i64 tag, u64 about) {
+    return rl_send(rl_proc_of(h)->worker->rt, to, rl_msg_new(sig, tag, about));
+}
+
+void rl_host_process_die_when_link_dies(rl_host *h, i32 die) {
+    rl_msg *m = rl_msg_new(RL_SIG_FLAG, 0, 0);
+    if (m) m->flag = die != 0;
+    rl_send_to(rl_proc_of(h), m);
+}
+
+void rl_host_process_link(rl_host *h, i64 tag, i64 pid) {
+    rl_proc *p = rl_proc_of(h);
+    if (send_signal(h, (u64)pid, RL_SIG_LINK, tag, p->id)) {
+        rl_send_to(p, rl_msg_new(RL_SIG_LINK, tag, (u64)pid));
+        return;
+    }
+    rl_msg *m = rl_msg_new(RL_SIG_LINK_END, tag, (u64)pid);
+    if (m) m->flag = RL_END_NOPROCESS;
+    rl_send_to(p, m);
+}
+
+void rl_host_process_unlink(rl_host *h, i64 pid) {
+    send_signal(h, (u64)pid, RL_SIG_UNLINK, 0, rl_proc_of(h)->id);
+    rl_send_to(rl_proc_of(h), rl_msg_new(RL_SIG_UNLINK, 0, (u64)pid));
+}
+
+void rl_host_process_monitor(rl_host *h, i64 pid) {
+    rl_proc *p = rl_proc_of(h);
+    if (!send_signal(h, (u64)pid, RL_SIG_MONITOR, 0, p->id)) rl_send_to(p, rl_msg_new(RL_SIG_PROCESS_DIED, 0, (u64)pid));
+}
+
+void rl_host_process_stop_monitoring(rl_host *h, i64 pid) {
+    send_signal(h, (u64)pid, RL_SIG_UNMONITOR, 0, rl_proc_of(h)->id);
+}
+
+void rl_host_process_kill(rl_host *h, i64 pid) { send_signal(h, (u64)pid, RL_SIG_KILL, 0, 0); }
+
+i32 rl_host_process_exists(rl_host *h, i64 pid) { return rl_map_get(&rl_proc_of(h)->worker->rt->procs, (u64)pid) != NULL; }

@@ -1,0 +1,39 @@
+/* lunatic::timer: messages sent later. Invariant: a delayed message is in the worker's wheel until it is sent or
+ * cancelled; its starter's timer table knows it as long as both live, and the wheel outlives the starter. Reference:
+ * section 8.4. */
+#include <stdlib.h>
+
+#include "src/host/guest.h"
+
+i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
+    rl_proc *p = rl_proc_of(h);
+    rl_worker *w = p->worker;
+    if (!p->open) {
+        rl_exec_fail(&h->exec, "no message is open");
+        return 0;
+    }
+    rl_delayed *d = calloc(1, sizeof *d);
+    if (!d || rl_proc_add(p, RL_RES_TIMER, d, &d->id)) {
+        free(d);
+        rl_exec_fail(&h->exec, "out of memory");
+        return 0;
+    }
+    d->timer.kind = RL_DUE_SEND;
+    d->msg = p->open;
+    p->open = NULL;
+    d->owner = p->id;
+    d->target = rl_map_get(&w->rt->procs, (u64)pid) ? (u64)pid : 0;
+    i64 at = rl_guest_deadline((u64)delay);
+    rl_wheel_arm(&w->wheel, &d->timer, RL_MIN(at, INT64_MAX - 1)); /* never, but in the wheel, so that it is freed */
+    return (i64)d->id;
+}
+
+i32 rl_host_timer_cancel_timer(rl_host *h, i64 id) {
+    rl_proc *p = rl_proc_of(h);
+    rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, (u64)id);
+    if (!d) return 0;
+    rl_wheel_disarm(&p->worker->wheel, &d->timer);
+    rl_msg_free(d->msg);
+    free(d);
+    return 1;
+}

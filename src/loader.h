@@ -1,0 +1,25 @@
+/* A program: a module with its imports resolved, ready to be instantiated many times. */
+#ifndef RL_LOADER_H
+#define RL_LOADER_H
+
+#include "jit/code.h"
+#include "jit/instance.h"
+
+typedef struct rl_prog {
+    _Atomic u32 refs;
+    rl_module *module;
+    rl_func **imports; /* by import number (all are functions) */
+} rl_prog;
+
+/* Takes its own reference to m. RL_ERR_LINK when imports are missing: d names the first, and *list (if given, to be
+ * freed by the caller) has a line for each with its type and the nearest known name. */
+rl_err rl_prog_new(rl_module *m, rl_prog **out, char **list, rl_diag *d);
+/* From bytes: decodes, validates, resolves. */
+rl_err rl_prog_load(const u8 *bytes, size_t size, rl_prog **out, char **list, rl_diag *d);
+rl_prog *rl_prog_get(rl_prog *p);
+void rl_prog_put(rl_prog *p);
+
+/* For rl_instance_new; env is the rl_prog. */
+bool rl_prog_resolve(void *env, const rl_module *m, const rl_import *imp, rl_extern *out);
+
+#endif

@@ -1,0 +1,89 @@
+/* The mailbox: one atomic word that any thread may push to, and a private queue. Invariants: the word is NULL while the
+ * owner runs or waits in a run queue with nothing new, RL_PARKED only between rl_mailbox_park and the push or unpark
+ * that ends it; exactly one of those sees RL_PARKED. One locked operation delivers and wakes; a separate state word
+ * would need two. The private part is its owner's (the worker that runs the process). */
+#include "src/mailbox.h"
+
+rl_msg rl_parked_mark;
+
+void rl_mailbox_init(rl_mailbox *b) {
+    atomic_init(&b->word, NULL);
+    b->first = NULL;
+    b->last = &b->first;
+    b->count = 0;
+}
+
+static void free_list(rl_msg *m) {
+    while (m) {
+        rl_msg *next = m->next;
+        rl_msg_free(m);
+        m = next;
+    }
+}
+
+void rl_mailbox_fini(rl_mailbox *b) {
+    free_list(rl_mailbox_arrivals(b));
+    free_list(b->first);
+    rl_mailbox_init(b);
+}
+
+bool rl_mailbox_push(rl_mailbox *b, rl_msg *m) {
+    rl_msg *old = atomic_load_explicit(&b->word, memory_order_relaxed);
+    do {
+        m->next = old == RL_PARKED ? NULL : old;
+        /* release: pairs with the acquire in rl_mailbox_arrivals, so that the owner sees the message's contents.
+         * acquire: pairs with the release in rl_mailbox_park; who wakes sees the owner's saved state. */
+    } while (!atomic_compare_exchange_weak_explicit(&b->word, &old, m, memory_order_acq_rel, memory_order_relaxed));
+    return old == RL_PARKED;
+}
+
+rl_msg *rl_mailbox_arrivals(rl_mailbox *b) {
+    rl_msg *m = atomic_load_explicit(&b->word, memory_order_relaxed);
+    if (!m || m == RL_PARKED) return NULL;
+    m = atomic_exchange_explicit(&b->word, NULL, memory_order_acquire); /* pairs with rl_mailbox_push */
+    rl_msg *list = NULL;
+    while (m) {
+        rl_msg *older = m->next;
+        m->next = list;
+        list = m;
+        m = older;
+    }
+    return list;
+}
+
+bool rl_mailbox_park(rl_mailbox *b) {
+    rl_msg *none = NULL;
+    /* release: pairs with the acquire of the push or unpark that sees RL_PARKED */
+    return atomic_compare_exchange_strong_explicit(&b->word, &none, RL_PARKED, memory_order_release, memory_order_relaxed);
+}
+
+bool rl_mailbox_unpark(rl_mailbox *b) {
+    rl_msg *parked = RL_PARKED;
+    return atomic_compare_exchange_strong_explicit(&b->word, &parked, NULL, memory_order_acquire, memory_order_relaxed);
+}
+
+void rl_mailbox_save(rl_mailbox *b, rl_msg *m) {
+    m->next = NULL;
+    *b->last = m;
+    b->last = &m->next;
+    b->count++;
+}
+
+static bool matches(i64 tag, const u8 *tags, u32 n) {
+    if (!tag) return false;
+    for (u32 i = 0; i < n; i++)
+        if (rl_load64(tags + 8 * (size_t)i) == (u64)tag) return true;
+    return false;
+}
+
+rl_msg *rl_mailbox_take(rl_mailbox *b, rl_msg ***from, const void *tags, u32 n) {
+    rl_msg **at = *from;
+    while (*at && n && !matches((*at)->tag, tags, n)) at = &(*at)->next;
+    *from = at;
+    rl_msg *m = *at;
+    if (!m) return NULL;
+    *at = m->next;
+    if (b->last == &m->next) b->last = at;
+    b->count--;
+    return m;
+}

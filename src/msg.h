@@ -1,0 +1,61 @@
+/* Messages: what one process sends another, and the signals that travel with them. */
+#ifndef RL_MSG_H
+#define RL_MSG_H
+
+#include "src/base/err.h"
+
+typedef enum rl_sig {
+#define SIG(name, text) RL_SIG_##name,
+#include "src/sig.def"
+#undef SIG
+    RL_SIG_COUNT
+} rl_sig;
+
+/* Why a process ended, as links hear it. */
+typedef enum rl_end { RL_END_NORMAL, RL_END_FAILURE, RL_END_NOPROCESS } rl_end;
+
+/* Something a message carries besides bytes. */
+typedef struct rl_carried {
+    const struct rl_carried_type *type; /* NULL: taken out */
+    void *object;
+} rl_carried;
+
+struct rl_carried_type {
+    const char *name;
+    void (*drop)(void *object);
+};
+
+#define RL_MSG_SMALL 58          /* bytes that need no allocation of their own; makes the header two cache lines */
+#define RL_MSG_MAX (1ull << 31)  /* most bytes of data in one message                                   */
+
+/* One owner at a time: the process that writes it, then the mailbox, then the receiver. */
+typedef struct rl_msg {
+    struct rl_msg *next;
+    i64 tag;             /* 0: none */
+    u64 pid;             /* the process a signal tells of */
+    u8 *data;            /* small, or malloc'ed */
+    u64 size, capacity;
+    u64 at;              /* read position; may lie anywhere */
+    rl_carried *carried;
+    u32 ncarried;
+    u8 sig;              /* rl_sig */
+    u8 flag;             /* LINK_END: rl_end; FLAG: the flag; STARTED: failed */
+    u8 small[RL_MSG_SMALL];
+} rl_msg;
+
+/* NULL when memory is out. */
+rl_msg *rl_msg_new(rl_sig sig, i64 tag, u64 pid);
+/* Releases what it carries too. NULL is fine. */
+void rl_msg_free(rl_msg *m);
+/* Frees what this thread keeps for reuse. */
+void rl_msg_thread_fini(void);
+
+/* Makes room for `capacity` bytes; a hint, so failure does not matter. */
+void rl_msg_reserve(rl_msg *m, u64 capacity);
+rl_err rl_msg_append(rl_msg *m, const void *bytes, u64 n);
+/* Takes over object; *index is its place. On failure the object stays the caller's. */
+rl_err rl_msg_push(rl_msg *m, const struct rl_carried_type *type, void *object, u64 *index);
+/* The object at index, now the caller's; NULL when it is not there or of another type. */
+void *rl_msg_take(rl_msg *m, u64 index, const struct rl_carried_type *type);
+
+#endif

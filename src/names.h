@@ -1,0 +1,42 @@
+/* The registry: names of processes. */
+#ifndef RL_NAMES_H
+#define RL_NAMES_H
+
+#include <pthread.h>
+
+#include "src/base/map.h"
+
+typedef struct rl_named {
+    struct rl_named *next;            /* same hash */
+    struct rl_named *of_next, **of_at;/* other names of the same process */
+    u64 hash, node, pid;
+    bool reserved;                    /* pid is spawning the process that will have the name */
+    u32 len;
+    u8 text[];
+} rl_named;
+
+typedef struct rl_names {
+    pthread_mutex_t lock;
+    rl_map by_hash;  /* hash of the name: first rl_named with it */
+    rl_map by_pid;   /* pid on this node: list of its names */
+} rl_names;
+
+void rl_names_init(rl_names *n);
+void rl_names_fini(rl_names *n);
+
+typedef enum rl_name_state { RL_NAME_NONE, RL_NAME_TAKEN, RL_NAME_RESERVED } rl_name_state;
+
+/* All of these may be called from any thread. Names are any bytes. node 0: this one. */
+rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid);
+rl_name_state rl_names_get(rl_names *n, const void *name, u32 len, u64 *node, u64 *pid);
+void rl_names_remove(rl_names *n, const void *name, u32 len);
+/* Takes a free name for a process that `pid` is about to make: RL_NAME_NONE on success, else what is there. A later
+ * rl_names_put gives it to the child; rl_names_unreserve gives it up. RL_ERR_NOMEM is reported as RESERVED. */
+rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner);
+void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid);
+/* The process is gone: so are its names and what it had reserved. */
+void rl_names_forget(rl_names *n, u64 pid);
+/* "'a' / 'b'" for reports: what follows the third slash of each name of pid, as the old runtime shows it. False: none. */
+bool rl_names_text(rl_names *n, u64 pid, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,382 @@
+/* Processes: birth, slices, end. Invariant: between slices everything a process owns hangs from its record, so it can be
+ * dropped at any such moment by rl_proc_free, and nothing of a host call is on any stack. The record and the machine
+ * stack share a slot of src/stack.c. The worker's thread. Separate allocation of the record was not taken: it costs an
+ * idle process a second page. */
+#include "src/proc.h"
+
+#include <stdlib.h>
+
+#include "src/base/os.h"
+#include "src/sched.h"
+#include "src/upper.h"
+
+#define MAX_TABLE 10000000u /* elements of a table: 80 MB */
+
+/* ---- birth ---- */
+
+static rl_flavour flavour_of(const rl_rt *rt, const rl_spawn *s) {
+    rl_memory_choice c = rt->config->memory;
+    bool guarded = c == RL_MEMORY_GUARDED || (c == RL_MEMORY_AUTO && !s->parent);
+    return rl_flavour_pick(guarded);
+}
+
+static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
+    u8 *stack = rl_stack_get(&w->stacks);
+    if (!stack) return NULL;
+    size_t room = w->stacks.size - rl_align(sizeof(rl_proc), 64);
+    rl_proc *p = (rl_proc *)(stack + room);
+    memset(p, 0, sizeof *p);
+    p->stack = stack;
+    rl_exec_init(&p->host.exec, stack, room, &p->host);
+    p->host.wait.fd = -1;
+    p->host.wait.deadline_ns = INT64_MAX;
+    rl_mailbox_init(&p->mail);
+    p->id = ++w->rt->last_id;
+    p->worker = w;
+    p->prog = rl_prog_get(s->prog);
+    p->conf = rl_conf_get(s->conf);
+    p->die_with_links = true;
+    p->timer.kind = RL_DUE_PROC;
+    p->parent = s->parent ? s->parent->id : 0;
+    p->root = !s->parent;
+    p->all_next = w->rt->all;
+    p->all_at = &w->rt->all;
+    if (p->all_next) p->all_next->all_at = &p->all_next;
+    w->rt->all = p;
+    w->stats.processes++;
+    w->stats.processes_peak = RL_MAX(w->stats.processes_peak, ++w->rt->alive);
+    return p;
+}
+
+static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
+    size_t words = 0;
+    for (u32 i = 0; i < s->nargs; i++) words += s->arg_types[i] == RL_V128 ? 2 : 1;
+    p->entry = malloc(s->entry_len + 1u);
+    p->args = malloc(words * 8 + s->nargs + 1);
+    if (!p->entry || !p->args) return RL_ERR_NOMEM;
+    memcpy(p->entry, s->entry, s->entry_len);
+    p->entry[s->entry_len] = 0;
+    p->arg_types = (u8 *)(p->args + words);
+    p->nargs = s->nargs;
+    if (words) memcpy(p->args, s->args, words * 8);
+    if (s->nargs) memcpy(p->arg_types, s->arg_types, s->nargs);
+    return RL_OK;
+}
+
+static void count_memory(rl_proc *p) {
+    rl_rt *rt = p->worker->rt;
+    u64 now = p->host.instance ? p->host.instance->mem_bound : 0;
+    if (RL_LIKELY(now == p->memory)) return;
+    rt->memory += now - p->memory;
+    p->memory = now;
+    p->worker->stats.memory_peak = RL_MAX(p->worker->stats.memory_peak, rt->memory);
+}
+
+static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
+    rl_rt *rt = p->worker->rt;
+    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE };
+    rl_module *m = s->prog->module;
+    rl_func *start = NULL;
+    rl_code *code;
+    RL_TRY(rl_conf_open(s->conf, d));
+    if (!(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
+    RL_TRY(copy_entry(p, s));
+    RL_TRY(rl_code_get(m, sc.flavour, rt->config->compile, 0, &code, d));
+    RL_TRY(rl_store_new(&sc, &p->store));
+    RL_TRY(rl_instance_new(p->store, m, rl_prog_resolve, s->prog, &p->host.instance, &start, d));
+    count_memory(p);
+    p->phase = start ? RL_PHASE_START : RL_PHASE_READY;
+    p->host.exec.inst = p->host.instance;
+    return start ? rl_exec_call(&p->host.exec, start, NULL) : RL_OK;
+}
+
+rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
+    rl_proc *p = new_record(w, s);
+    rl_err e = p ? instantiate(p, s, d) : RL_ERR_NOMEM;
+    if (e) {
+        rl_diag_set(d, e, "%s", rl_err_text(e));
+        if (p) rl_proc_free(p);
+        return e;
+    }
+    *out = p;
+    return RL_OK;
+}
+
+void rl_proc_launch(rl_proc *p) { rl_sched_later(p); }
+
+rl_err rl_proc_publish(rl_proc *p) {
+    RL_TRY(rl_map_put(&p->worker->rt->procs, p->id, p, NULL));
+    p->phase = RL_PHASE_NEW;
+    p->starter = NULL;
+    if (p->root) rl_sched_later(p);
+    else rl_sched_next(p);
+    return RL_OK;
+}
+
+/* ---- release ---- */
+
+static void drop_error(void *o) { free(o); }
+static void drop_module(void *o) { rl_prog_put(o); }
+static void drop_config(void *o) { rl_conf_put(o); }
+static void drop_timer(void *o) { (void)o; /* lives on in the wheel */ }
+
+static void free_cold(rl_cold *c) {
+    static void (*const drop[RL_RES_COUNT])(void *) = { drop_error, drop_module, drop_config, drop_timer };
+    if (!c) return;
+    for (u32 i = 0; i < RL_RES_COUNT; i++) rl_handles_fini(&c->res[i], drop[i]);
+    RL_MAP_EACH(&c->links, s) free(s->val);
+    rl_map_fini(&c->links);
+    rl_map_fini(&c->monitors);
+    free(c);
+}
+
+static void disarm(rl_proc *p) {
+    rl_wheel_disarm(&p->worker->wheel, &p->timer);
+    rl_io_cancel(&p->worker->io, &p->waiter);
+}
+
+void rl_proc_free(rl_proc *p) {
+    rl_worker *w = p->worker;
+    disarm(p);
+    *p->all_at = p->all_next;
+    if (p->all_next) p->all_next->all_at = p->all_at;
+    w->rt->alive--;
+    w->rt->memory -= p->memory;
+    rl_store_free(p->store);
+    if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
+    rl_mailbox_fini(&p->mail);
+    rl_msg_free(p->open);
+    free_cold(p->cold);
+    free(p->entry);
+    free(p->args);
+    rl_conf_put(p->conf);
+    rl_prog_put(p->prog);
+    rl_stack_put(&w->stacks, p->stack);
+}
+
+void rl_proc_drop(rl_proc *p) {
+    p->starter = NULL;
+    if (p->phase != RL_PHASE_START) {
+        rl_proc_free(p);
+        return;
+    }
+    p->dying = RL_DYING_KILLED; /* it is parked or queued; it ends when it is looked at */
+    rl_sched_ready(p);
+}
+
+/* ---- end ---- */
+
+static void report(const rl_proc *p, const char *why, bool trace) {
+    rl_rt *rt = p->worker->rt;
+    char names[300];
+    if (rt->config->quiet) return;
+    fprintf(rt->log, "rille: process %llu", (unsigned long long)p->id);
+    if (rl_names_text(&rt->names, p->id, names, sizeof names)) fprintf(rt->log, " (%s)", names);
+    if (p->parent) fprintf(rt->log, ", spawned by process %llu,", (unsigned long long)p->parent);
+    fprintf(rt->log, " failed: %s\n", why);
+    if (trace) rl_backtrace_print(&p->host.exec, rt->log);
+    fflush(rt->log);
+}
+
+/* The start function is through, with this outcome. */
+static void started(rl_proc *p, const char *failure) {
+    p->phase = failure ? RL_PHASE_BAD : RL_PHASE_READY;
+    if (failure && failure != p->host.exec.message)
+        snprintf(p->host.exec.message, sizeof p->host.exec.message, "%s", failure);
+    if (p->root && failure) {
+        report(p, failure, true);
+        rl_sched_stop(p->worker->rt, 134);
+    } else if (p->root) {
+        if (rl_proc_publish(p)) rl_sched_stop(p->worker->rt, 134);
+    } else if (p->starter) {
+        rl_send_to(p->starter, rl_msg_new(RL_SIG_STARTED, 0, p->id));
+    }
+}
+
+/* The process is over. status: the run's if this is the root. */
+static void finish(rl_proc *p, rl_end end, int status) {
+    rl_rt *rt = p->worker->rt;
+    if (p->starting) rl_proc_drop(p->starting);
+    if (p->phase < RL_PHASE_NEW) { /* its spawner was killed */
+        rl_proc_free(p);
+        return;
+    }
+    p->worker->stats.failures += end != RL_END_NORMAL;
+    rl_map_del(&rt->procs, p->id);
+    rl_names_forget(&rt->names, p->id);
+    rl_sig_ended(p, end);
+    if (p->root) rl_sched_stop(rt, status);
+    rl_proc_free(p);
+}
+
+static void failed(rl_proc *p, const char *why, bool trace) {
+    if (p->phase < RL_PHASE_NEW) {
+        started(p, why);
+        return;
+    }
+    report(p, why, trace);
+    finish(p, RL_END_FAILURE, 134);
+}
+
+static void killed(rl_proc *p) {
+    char why[80] = "killed";
+    if (p->dying == RL_DYING_LINK) snprintf(why, sizeof why, "linked process %llu failed", (unsigned long long)p->cause);
+    if (p->phase < RL_PHASE_NEW && (p->starter || p->root)) {
+        p->dying = RL_DYING_NOT;
+        started(p, why);
+        return;
+    }
+    if (p->root || (p->dying == RL_DYING_LINK && p->phase >= RL_PHASE_NEW)) report(p, why, false);
+    finish(p, RL_END_FAILURE, 134);
+}
+
+static void trapped(rl_proc *p) {
+    rl_exec *x = &p->host.exec;
+    char why[80];
+    if (x->trap != RL_TRAP_EXIT) {
+        failed(p, x->trap == RL_TRAP_HOST && x->message[0] ? x->message : rl_trap_text(x->trap), true);
+    } else if (p->phase < RL_PHASE_NEW) {
+        snprintf(why, sizeof why, "the start function left with status %d", x->exit_code);
+        started(p, why);
+    } else {
+        snprintf(why, sizeof why, "it left with status %d", x->exit_code);
+        if (x->exit_code && !p->root) report(p, why, false);
+        finish(p, x->exit_code ? RL_END_FAILURE : RL_END_NORMAL, x->exit_code & 255);
+    }
+}
+
+/* ---- slices ---- */
+
+static const char *check_entry(rl_proc *p, rl_func **f) {
+    rl_extern e;
+    const rl_rt_config *c = p->worker->rt->config;
+    if (!rl_instance_export(p->host.instance, p->entry, strlen(p->entry), &e)) return "there is no export";
+    if (e.kind != RL_KIND_FUNC) return "the export is not a function:";
+    const rl_proto *t = e.func->proto;
+    bool same = t->nparams == p->nargs;
+    for (u32 i = 0; same && i < p->nargs; i++) same = t->params[i] == p->arg_types[i];
+    if (!same) return "the parameters do not fit the type of";
+    if (t->nresults && !(p->root && c->results) && !(p->root && !c->entry)) return "an entry function has no results, unlike";
+    *f = e.func;
+    return NULL;
+}
+
+/* Calls the entry. False: it cannot be called, and the process is over. */
+static bool begin(rl_proc *p) {
+    rl_func *f;
+    char why[200];
+    const char *wrong = check_entry(p, &f);
+    rl_exec *x = &p->host.exec;
+    x->inst = p->host.instance;
+    if (!wrong && rl_exec_call(x, f, p->args)) wrong = "no room for the parameters of";
+    if (wrong) {
+        snprintf(why, sizeof why, "%s '%s'", wrong, p->entry);
+        failed(p, why, false);
+        return false;
+    }
+    p->phase = RL_PHASE_RUN;
+    if (p->root) return true; /* still needed: results */
+    free(p->entry);
+    free(p->args);
+    p->entry = NULL;
+    p->args = NULL;
+    return true;
+}
+
+static void done(rl_proc *p) {
+    const rl_rt_config *c = p->worker->rt->config;
+    rl_extern e;
+    if (p->phase < RL_PHASE_NEW) {
+        started(p, NULL);
+        return;
+    }
+    if (p->root && c->results && rl_instance_export(p->host.instance, p->entry, strlen(p->entry), &e))
+        c->results(c->results_env, e.func->proto, p->host.exec.vals);
+    finish(p, RL_END_NORMAL, 0);
+}
+
+/* Arms what the parked call waits for. False: it is ready at once. */
+static bool arm(rl_proc *p) {
+    rl_worker *w = p->worker;
+    p->parked = true;
+    p->ready = p->host.wait.yield;
+    if (p->ready) return false;
+    if (p->host.wait.deadline_ns != INT64_MAX) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
+    if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;
+    return !p->ready;
+}
+
+/* The parked process sleeps, unless something came for it: then it is queued or over. */
+static void sleep_or_queue(rl_proc *p) {
+    while (!p->dying && !p->ready && !rl_mailbox_park(&p->mail)) rl_sig_drain(p);
+    if (p->dying) killed(p);
+    else if (p->ready) rl_sched_later(p);
+}
+
+static u64 fuel_limit(const rl_proc *p) {
+    u64 limit;
+    return p->conf->max_fuel && !__builtin_mul_overflow(p->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
+}
+
+static void slice_over(rl_proc *p, rl_exit how) {
+    rl_worker *w = p->worker;
+    switch (how) {
+    case RL_EXIT_DONE: done(p); break;
+    case RL_EXIT_TRAP: trapped(p); break;
+    case RL_EXIT_YIELD:
+        w->stats.yields++;
+        rl_sched_later(p);
+        break;
+    case RL_EXIT_PARK:
+        w->stats.parks++;
+        arm(p);
+        sleep_or_queue(p);
+        break;
+    }
+}
+
+u64 rl_proc_run(rl_proc *p, i64 slice) {
+    rl_exec *x = &p->host.exec;
+    rl_sig_drain(p);
+    if (p->dying || (p->parked && !p->ready)) { /* killed, or woken by what is none of the call's business */
+        sleep_or_queue(p);
+        return 0;
+    }
+    if (p->parked) {
+        disarm(p);
+        p->parked = p->ready = false;
+    }
+    if (p->phase == RL_PHASE_NEW && !begin(p)) return 0;
+    u64 limit = fuel_limit(p);
+    if (x->fuel_spent >= limit) {
+        failed(p, rl_trap_text(RL_TRAP_FUEL), true);
+        return 0;
+    }
+    rl_exit how = rl_exec_resume(x, (i64)RL_MIN((u64)slice, limit - x->fuel_spent));
+    u64 spent = x->fuel_spent - p->counted;
+    p->counted += spent;
+    p->worker->stats.fuel += spent;
+    count_memory(p);
+    slice_over(p, how);
+    return spent;
+}
+
+/* ---- resources ---- */
+
+rl_cold *rl_proc_cold(rl_proc *p) {
+    if (!p->cold) p->cold = calloc(1, sizeof *p->cold);
+    return p->cold;
+}
+
+rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id) {
+    rl_cold *c = rl_proc_cold(p);
+    return c ? rl_handle_add(&c->res[kind], object, id) : RL_ERR_NOMEM;
+}
+
+void rl_proc_error(rl_proc *p, u64 *id, const char *text) {
+    char *copy = strdup(text);
+    *id = 0;
+    if (copy && !rl_proc_add(p, RL_RES_ERROR, copy, id)) return;
+    free(copy);
+    rl_exec_fail(&p->host.exec, "out of memory");
+}

@@ -1,0 +1,126 @@
+/* Processes: one instance each, run in slices, parked while they wait, dropped without unwinding. */
+#ifndef RL_PROC_H
+#define RL_PROC_H
+
+#include "src/conf.h"
+#include "src/handle.h"
+#include "src/host/host.h"
+#include "src/io.h"
+#include "src/loader.h"
+#include "src/mailbox.h"
+#include "src/runq.h"
+#include "src/timer.h"
+
+struct rl_worker;
+struct rl_rt;
+
+/* Kinds of resource a process holds by id. */
+typedef enum rl_resource { RL_RES_ERROR, RL_RES_MODULE, RL_RES_CONFIG, RL_RES_TIMER, RL_RES_COUNT } rl_resource;
+
+typedef enum rl_phase {
+    RL_PHASE_START, /* its module's start function runs; nobody knows it yet but the one that spawns it */
+    RL_PHASE_READY, /* through with that, waits for being published                                     */
+    RL_PHASE_BAD,   /* the start function failed; whoever spawns it takes it away                       */
+    RL_PHASE_NEW,   /* published, entry not called yet                                                  */
+    RL_PHASE_RUN,   /* in its entry                                                                     */
+} rl_phase;
+
+typedef enum rl_dying { RL_DYING_NOT, RL_DYING_KILLED, RL_DYING_LINK } rl_dying;
+
+typedef struct rl_link {
+    u64 pid;
+    i64 tag;
+} rl_link;
+
+/* What few processes have; made on first use. */
+typedef struct rl_cold {
+    rl_handles res[RL_RES_COUNT];
+    rl_map links;    /* pid: rl_link */
+    rl_map monitors; /* pid: anything */
+} rl_cold;
+
+/* Lives at the top of its own stack slot, so that an idle process touches one page for both. Owned by the worker that
+ * runs it or in whose queue it is; other threads touch `mail.word` only. */
+typedef struct rl_proc {
+    rl_host host;   /* first: a host function's rl_host is its process */
+    rl_mailbox mail;
+    u64 id;
+    rl_run run;
+    struct rl_worker *worker;
+    rl_prog *prog;
+    rl_conf *conf;
+    rl_store *store;
+    rl_cold *cold;
+    rl_msg *open;   /* the message slot */
+    void *stack;
+    u8 phase;       /* rl_phase */
+    u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
+    bool die_with_links;
+    bool parked;    /* the last slice ended in a park, and the call has not been repeated */
+    bool ready;     /* it is worth repeating the call */
+    bool wait_mail; /* a new saved message makes it ready */
+    bool root;
+    rl_timer timer;
+    rl_waiter waiter;
+    u64 cause;      /* RL_DYING_LINK: whose death */
+    u64 parent;
+    struct rl_proc *starter, *starting; /* spawner and child while the child's start function runs */
+    struct rl_proc *all_next, **all_at; /* every process of the runtime */
+    char *entry;    /* export to call; owned */
+    u64 *args;      /* arguments, one word each, v128 two; owned */
+    u8 *arg_types;  /* rl_type each; behind args */
+    u32 nargs;
+    u64 memory;     /* bytes of linear memory as last counted */
+    u64 counted;    /* fuel as last counted */
+} rl_proc;
+
+static inline rl_proc *rl_proc_of(rl_host *h) { return (rl_proc *)h; }
+
+/* What to spawn. entry, args are copied. */
+typedef struct rl_spawn {
+    rl_prog *prog;
+    rl_conf *conf;
+    rl_proc *parent; /* NULL: the root */
+    const char *entry; u32 entry_len;
+    const u64 *args; const u8 *arg_types; u32 nargs;
+} rl_spawn;
+
+/* Makes a process that nobody else can see. With a start function in the module (*out)->phase is START and it has to run
+ * through it first (rl_proc_launch; its parent's p->starting is to be set), else READY. */
+rl_err rl_proc_new(struct rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d);
+/* Lets the start function run. */
+void rl_proc_launch(rl_proc *p);
+/* Makes a READY process known under its id and runnable. */
+rl_err rl_proc_publish(rl_proc *p);
+/* Drops a process that was never published, wherever it is in its start function. */
+void rl_proc_drop(rl_proc *p);
+/* Releases everything at once. Only for processes in no queue. */
+void rl_proc_free(rl_proc *p);
+
+/* Runs p for at most `slice` instructions, and does whatever the end of that slice asks for. Returns fuel spent. */
+u64 rl_proc_run(rl_proc *p, i64 slice);
+
+/* Hands m (taken over; NULL is memory running out and does nothing) to the process with that id. False: there is none. */
+bool rl_send(struct rl_rt *rt, u64 pid, rl_msg *m);
+/* The same to a process at hand, whether others know it or not. */
+void rl_send_to(rl_proc *p, rl_msg *m);
+
+/* Takes in everything that has arrived: signals take effect, messages are saved. */
+void rl_sig_drain(rl_proc *p);
+/* Tells links and monitors of a published process. */
+void rl_sig_ended(rl_proc *p, rl_end end);
+
+/* The cold part, made if needed; NULL when memory is out. */
+rl_cold *rl_proc_cold(rl_proc *p);
+/* Resources by id; get and del give NULL for unknown ids. */
+rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id);
+static inline void *rl_proc_res(const rl_proc *p, rl_resource kind, u64 id) {
+    return p->cold ? rl_handle_get(&p->cold->res[kind], id) : NULL;
+}
+static inline void *rl_proc_del(rl_proc *p, rl_resource kind, u64 id) {
+    return p->cold ? rl_handle_del(&p->cold->res[kind], id) : NULL;
+}
+/* Registers the text as an error of p; *id is its id. When memory is out p traps. */
+void rl_proc_error(rl_proc *p, u64 *id, const char *text);
+
+#endif

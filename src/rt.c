@@ -1,0 +1,148 @@
+/* The runtime: builds the root's configuration from what the command line said, starts the root process, runs the worker
+ * until it ends, and clears everything away. Invariant: after rl_rt_run nothing of the run is left, whatever its
+ * processes were doing. The calling thread is the worker. */
+#include "src/rt.h"
+
+#include <stdlib.h>
+
+#include "src/base/os.h"
+#include "src/sched.h"
+#include "src/upper.h"
+
+_Atomic int rl_rt_signal;
+static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles signals */
+
+static void on_signal(int sig) {
+    atomic_store_explicit(&rl_rt_signal, sig, memory_order_relaxed);
+    rl_io *io = atomic_load_explicit(&signal_io, memory_order_acquire);
+    if (io) rl_io_wake(io);
+}
+
+static void catch_signals(rl_io *io, struct sigaction old[2]) {
+    struct sigaction a = { .sa_handler = on_signal };
+    atomic_store(&rl_rt_signal, 0);
+    atomic_store_explicit(&signal_io, io, memory_order_release);
+    sigaction(SIGINT, &a, &old[0]);
+    sigaction(SIGTERM, &a, &old[1]);
+}
+
+static void release_signals(const struct sigaction old[2]) {
+    sigaction(SIGINT, &old[0], NULL);
+    sigaction(SIGTERM, &old[1], NULL);
+    atomic_store(&signal_io, NULL);
+}
+
+rl_rt_config rl_rt_defaults(void) {
+    return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .slice = 20000 };
+}
+
+static rl_err fill_conf(rl_conf *f, const rl_rt_config *c) {
+    f->max_memory = c->max_memory;
+    f->max_fuel = c->max_fuel;
+    f->can_spawn = !c->no_spawn;
+    f->can_compile = !c->no_compile;
+    f->can_configure = !c->no_configs;
+    f->can_net = !c->no_net;
+    for (u32 i = 0; i < c->nargs; i++) RL_TRY(rl_conf_add_arg(f, c->args[i], strlen(c->args[i])));
+    for (u32 i = 0; i < c->nenv; i++) RL_TRY(rl_conf_add_env(f, c->env[i], strlen(c->env[i]), NULL, 0));
+    for (u32 i = 0; i < c->ndirs; i++)
+        RL_TRY(rl_conf_add_dir(f, c->dirs[i].host, strlen(c->dirs[i].host), c->dirs[i].guest, c->dirs[i].readonly));
+    return RL_OK;
+}
+
+static rl_err check_entry(const rl_rt_config *c, rl_module *m, rl_spawn *s, rl_diag *d) {
+    s->entry = c->entry ? c->entry : "_start";
+    s->entry_len = (u32)strlen(s->entry);
+    const rl_export *e = rl_module_export(m, s->entry, s->entry_len);
+    if (!e || e->kind != RL_KIND_FUNC)
+        return rl_diag_set(d, RL_ERR_NOTFOUND, "the module exports no function '%s'", s->entry);
+    const rl_proto *t = rl_module_proto(m, e->index);
+    u32 words = 0;
+    for (u32 i = 0; i < t->nparams; i++) words += t->params[i] == RL_V128 ? 2 : 1;
+    if (words != c->nentry_args)
+        return rl_diag_set(d, RL_ERR_USAGE, "'%s' takes %u arguments", s->entry, (unsigned)t->nparams);
+    s->args = c->entry_args;
+    s->arg_types = t->params;
+    s->nargs = t->nparams;
+    return RL_OK;
+}
+
+static rl_err start_root(rl_rt *rt, rl_module *m, rl_conf *conf, rl_diag *d) {
+    rl_spawn s = { .conf = conf };
+    rl_proc *root;
+    char *missing = NULL;
+    RL_TRY(check_entry(rt->config, m, &s, d));
+    rl_err e = rl_prog_new(m, &s.prog, &missing, d);
+    if (missing && *missing && !rt->config->quiet) fprintf(rt->log, "rille: missing imports:\n%s", missing);
+    free(missing);
+    if (e) return e;
+    if (!(e = rl_proc_new(&rt->worker, &s, &root, d))) {
+        if (root->phase == RL_PHASE_START) rl_proc_launch(root);
+        else e = rl_proc_publish(root);
+    }
+    rl_prog_put(s.prog);
+    return e;
+}
+
+static void clear(rl_rt *rt) {
+    while (rt->all) rl_proc_free(rt->all);
+    rl_wheel_disarm(&rt->worker.wheel, &rt->deadline);
+    for (rl_timer *t; rt->worker.wheel.armed && (t = rl_wheel_any(&rt->worker.wheel));) {
+        rl_delayed *late = RL_CONTAINER(t, rl_delayed, timer);
+        rl_msg_free(late->msg);
+        free(late);
+    }
+    rl_map_fini(&rt->procs);
+    rl_names_fini(&rt->names);
+    rl_worker_fini(&rt->worker);
+}
+
+static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
+    struct sigaction old[2];
+    const rl_rt_config *c = rt->config;
+    rl_conf *conf = rl_conf_new();
+    rl_err e = conf ? fill_conf(conf, c) : RL_ERR_NOMEM;
+    if (!e) e = start_root(rt, m, conf, d);
+    rl_conf_put(conf);
+    if (e) {
+        rl_diag_set(d, e, "%s", rl_err_text(e));
+        return 1;
+    }
+    rt->deadline.kind = RL_DUE_RUN;
+    if (c->timeout_ns) rl_wheel_arm(&rt->worker.wheel, &rt->deadline, (i64)rl_os_now_ns() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
+    if (c->handle_signals) catch_signals(&rt->worker.io, old);
+    rl_worker_run(&rt->worker);
+    if (c->handle_signals) release_signals(old);
+    return rt->status;
+}
+
+int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
+    rl_rt *rt = aligned_alloc(_Alignof(rl_rt), rl_align(sizeof *rt, _Alignof(rl_rt)));
+    i64 start = (i64)rl_os_now_ns();
+    int status = 1;
+    if (!rt) return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM)), 1;
+    memset(rt, 0, sizeof *rt);
+    rt->config = c;
+    rt->log = c->log ? c->log : stderr;
+    rl_names_init(&rt->names);
+    rl_err e = rl_upper_host.init();
+    if (!e) e = rl_trap_init();
+    if (!e) e = rl_trap_thread_init();
+    if (!e) e = rl_worker_init(&rt->worker, rt);
+    if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
+    else status = run(rt, m, d);
+    rl_rt_stats stats = rt->worker.stats;
+    stats.modules++;
+    stats.wall_ns = (u64)((i64)rl_os_now_ns() - start);
+    if (c->stats) *c->stats = stats;
+    clear(rt);
+    rl_trap_thread_fini();
+    free(rt);
+    return status;
+}
+
+const rl_proto *rl_rt_import_proto(const char *ns, size_t ns_len, const char *name, size_t name_len) {
+    rl_name n = { ns, (u32)ns_len }, f = { name, (u32)name_len };
+    rl_func *found;
+    return !rl_upper_host.init() && rl_upper_host.import(&n, &f, &found) ? found->proto : NULL;
+}

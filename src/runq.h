@@ -1,0 +1,35 @@
+/* A worker's run queue. */
+#ifndef RL_RUNQ_H
+#define RL_RUNQ_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "src/base/base.h"
+
+#define RL_RUNQ_RING 256u
+
+/* Embedded in what runs. */
+typedef struct rl_run {
+    struct rl_run *next; /* in the overflow list */
+} rl_run;
+
+typedef struct rl_runq {
+    _Alignas(64) _Atomic u32 head; /* taken from by anyone, with CAS */
+    _Alignas(64) _Atomic u32 tail; /* written by the owner */
+    _Atomic(rl_run *) ring[RL_RUNQ_RING];
+    pthread_mutex_t lock;          /* of the overflow list */
+    rl_run *first, **last;
+    _Atomic u32 overflow;          /* length of that list */
+} rl_runq;
+
+void rl_runq_init(rl_runq *q);
+void rl_runq_fini(rl_runq *q);
+/* Owner: at the end. */
+void rl_runq_push(rl_runq *q, rl_run *r);
+/* Owner: from the front, or NULL. */
+rl_run *rl_runq_pop(rl_runq *q);
+/* Another worker: moves half of q's ring to `to`, which is the caller's own and empty; returns how many. */
+u32 rl_runq_steal(rl_runq *q, rl_runq *to);
+
+#endif

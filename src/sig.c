@@ -1,0 +1,105 @@
+/* Signals: what a process does with everything that arrives through its one queue, and what it tells others at its end.
+ * Invariant: signals take effect in the order they were sent, messages among them, at the points where a process may be
+ * interrupted: between slices, and inside calls that wait. Signals a process sends itself go the same way, so that
+ * "link, then send" keeps its order. On the receiving process's worker. Applying one's own signals at once was not
+ * taken: a death that arrived before the flag was cleared must still kill. */
+#include "src/sched.h"
+
+#include <stdlib.h>
+
+static void save(rl_proc *p, rl_msg *m) {
+    p->worker->stats.messages++;
+    p->ready |= p->wait_mail;
+    rl_mailbox_save(&p->mail, m);
+}
+
+static bool add_link(rl_proc *p, u64 pid, i64 tag) {
+    rl_cold *c = rl_proc_cold(p);
+    rl_link *l = c ? rl_map_get(&c->links, pid) : NULL;
+    if (!l) {
+        if (!c || !(l = malloc(sizeof *l))) return false;
+        if (rl_map_put(&c->links, pid, l, NULL)) {
+            free(l);
+            return false;
+        }
+    }
+    *l = (rl_link){ pid, tag };
+    return true;
+}
+
+static void drop_link(rl_proc *p, u64 pid) {
+    if (p->cold) free(rl_map_del(&p->cold->links, pid));
+}
+
+/* A linked process ended. True: m lives on as a message. */
+static bool link_end(rl_proc *p, rl_msg *m) {
+    drop_link(p, m->pid);
+    if (m->flag == RL_END_NORMAL) return false;
+    if (p->die_with_links) {
+        p->dying = RL_DYING_LINK;
+        p->cause = m->pid;
+        return false;
+    }
+    m->sig = RL_SIG_LINK_DIED;
+    save(p, m);
+    return true;
+}
+
+/* True: m was kept. */
+static bool take(rl_proc *p, rl_msg *m) {
+    switch ((rl_sig)m->sig) {
+    case RL_SIG_DATA:
+    case RL_SIG_LINK_DIED:
+    case RL_SIG_PROCESS_DIED: save(p, m); return true;
+    case RL_SIG_KILL: p->dying = RL_DYING_KILLED; break;
+    case RL_SIG_LINK_END: return link_end(p, m);
+    case RL_SIG_LINK:
+        if (!add_link(p, m->pid, m->tag)) p->dying = RL_DYING_KILLED; /* no memory for what was promised */
+        break;
+    case RL_SIG_UNLINK: drop_link(p, m->pid); break;
+    case RL_SIG_MONITOR: {
+        rl_cold *c = rl_proc_cold(p);
+        if (!c || rl_map_put(&c->monitors, m->pid, c, NULL)) p->dying = RL_DYING_KILLED;
+        break;
+    }
+    case RL_SIG_UNMONITOR:
+        if (p->cold) rl_map_del(&p->cold->monitors, m->pid);
+        break;
+    case RL_SIG_FLAG: p->die_with_links = m->flag; break;
+    case RL_SIG_STARTED: p->ready = true; break;
+    case RL_SIG_COUNT: break;
+    }
+    return false;
+}
+
+void rl_sig_drain(rl_proc *p) {
+    rl_msg *m = rl_mailbox_arrivals(&p->mail);
+    while (m) {
+        rl_msg *next = m->next;
+        if (p->dying || !take(p, m)) rl_msg_free(m); /* nothing counts after a kill */
+        m = next;
+    }
+}
+
+void rl_sig_ended(rl_proc *p, rl_end end) {
+    if (!p->cold) return;
+    RL_MAP_EACH(&p->cold->links, s) {
+        rl_link *l = s->val;
+        rl_msg *m = rl_msg_new(RL_SIG_LINK_END, l->tag, p->id);
+        if (m) m->flag = (u8)end;
+        rl_send(p->worker->rt, l->pid, m);
+    }
+    RL_MAP_EACH(&p->cold->monitors, s)
+        rl_send(p->worker->rt, s->key, rl_msg_new(RL_SIG_PROCESS_DIED, 0, p->id));
+}
+
+bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
+    rl_proc *p = m ? rl_map_get(&rt->procs, pid) : NULL;
+    if (p) rl_send_to(p, m);
+    else rl_msg_free(m);
+    return p;
+}
+
+void rl_send_to(rl_proc *p, rl_msg *m) {
+    if (m && rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
+}

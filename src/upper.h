@@ -1,0 +1,23 @@
+/* What the process layer needs from the host functions above it: one object, defined in src/host/bind.c. The only
+ * calls that go up the layers. */
+#ifndef RL_UPPER_H
+#define RL_UPPER_H
+
+#include "jit/instance.h"
+#include "src/conf.h"
+
+typedef struct rl_upper {
+    /* Files, arguments and environment by a config; clones of it for each process. */
+    rl_err (*wasi_new)(const rl_conf *c, struct rl_wasi **out, rl_diag *d);
+    struct rl_wasi *(*wasi_clone)(const struct rl_wasi *like);
+    void (*wasi_free)(struct rl_wasi *w);
+    /* The function a guest imports as imp; false: there is none by that name. */
+    bool (*import)(const rl_name *ns, const rl_name *name, rl_func **out);
+    /* Nearest known name, for the message about a missing import; NULL: nothing near. */
+    const char *(*nearest)(const rl_name *ns, const rl_name *name, char *buf, size_t size);
+    rl_err (*init)(void); /* once, before anything else; thread-safe */
+} rl_upper;
+
+extern const rl_upper rl_upper_host;
+
+#endif
