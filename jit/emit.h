@@ -1,0 +1,207 @@
+/* Inside the emitter: abstract values, register state, control frames. Shared by emit*.c, vstack.c and merge.c only.
+ *
+ * Every local and every operand position has a home slot in the frame. A tracked local may also be in one register;
+ * "dirty" says that the register is newer than the home. An operand is described by a value that costs nothing until
+ * somebody needs it: a constant, a local not read yet, a pending 32-bit address sum, a compare result in the flags.
+ * Invariant: a 32-bit value in a general register has a zero upper half. */
+#ifndef RL_EMIT_H
+#define RL_EMIT_H
+
+#include "jit/builtin.h"
+#include "jit/code.h"
+#include "jit/masm.h"
+#include "jit/opcode.h"
+#include "jit/validate.h"
+
+typedef enum rl_val_kind {
+    RL_V_REG,   /* in .reg, owned by this operand (or, right after a destination hint, by the hinted local)   */
+    RL_V_CONST, /* .bits                                                                                        */
+    RL_V_LOCAL, /* local .local, not read yet; .reg is its tracked index or RL_UNTRACKED; .last: dies when read  */
+    RL_V_SLOT,  /* in its home slot                                                                             */
+    RL_V_FLAGS, /* a 0/1 in the machine's flags under .cc; only on top, only between two adjacent operators     */
+    RL_V_ADDR,  /* i32 sum, modulo 2^32: .reg + (.index << .scale) + .disp. A component is a register owned by
+                   this operand, or RL_COMP_LOCAL + a tracked local, or RL_NOREG. .last: bit 0 base, bit 1 index */
+} rl_val_kind;
+
+#define RL_COMP_LOCAL 64u
+
+typedef struct rl_val {
+    u8 kind, type, reg, index;
+    u8 scale, cc, last, pad;
+    union {
+        u64 bits;
+        struct { i32 disp; u32 local; };
+    };
+} rl_val;
+
+/* Owners of registers: a tracked local (0..63), an operand (RL_OWN_OPERAND + position), or: */
+#define RL_OWN_FREE (-1)
+#define RL_OWN_TEMP 64 /* popped, in use by the operator being emitted */
+#define RL_OWN_OPERAND 128
+
+/* Where locals are at a label, an else, a loop header. 48 bytes whatever the number of locals. */
+typedef struct rl_merge {
+    u32 regs;        /* registers that hold a local */
+    u8 local[32];    /* tracked local of each of them */
+    u64 dirty;       /* tracked locals whose home is stale */
+    u8 result;       /* register of the label's single result, or RL_NOREG */
+} rl_merge;
+
+/* The locals that keep a register throughout a loop. */
+typedef struct rl_pins {
+    u32 regs;
+    u8 local[32];
+} rl_pins;
+
+typedef struct rl_ctl {
+    u8 op;            /* opcode: block, loop, if; 0 for the function itself */
+    bool has_merge;   /* block, if, function: some edge has fixed `merge`. loop: always */
+    bool in_else;     /* an if past its else */
+    bool dead_entry;  /* the construct began in unreachable code */
+    bool else_taken;  /* if: the false edge is still waiting for its else or end */
+    u32 height;       /* operands below its parameters */
+    const u8 *params, *results;
+    u32 nparams, nresults;
+    const rl_block_note *note; /* NULL for the function */
+    u64 live;         /* tracked locals that matter at the label */
+    u32 pins;         /* index of the pins in force at the label (loop: its own) */
+    rl_label label;   /* end of block/if, header of loop */
+    rl_label else_label;
+    rl_merge merge;   /* state at the label */
+    rl_merge at_else; /* if: state of the false edge */
+} rl_ctl;
+
+/* Code out of line, written after the body. */
+typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL } rl_cold_kind;
+typedef struct rl_cold {
+    u8 kind, trap, tail;   /* tail: 0 direct, 1 through RL_REG_FUNC's code, 2 through its xcode */
+    u16 refund;
+    u32 offset;            /* in the module, for the trap or return row */
+    rl_label label;        /* enter here */
+    rl_label back;         /* YIELD: continue here (bound). EDGE: the target */
+    u32 at;                /* EDGE: index of the saved state; TAIL: function */
+} rl_cold;
+
+typedef struct rl_edge { /* a conditional branch's moves, written out of line */
+    rl_merge from, to;
+    u64 live;
+    rl_val result;
+    u32 result_pos;
+    bool has_result;
+} rl_edge;
+
+struct rl_emitter {
+    rl_masm m;
+    const rl_module *mod;
+    const rl_layout *layout;
+    const void *const *entries;
+    rl_compile_options opt;
+    u8 flavour;
+    bool wrap32, memops, checked;
+    u32 low;           /* operands below this position hold no register */
+    u32 alloc_gp, alloc_fp, callee_saved; /* allocatable registers, of which callee-saved */
+
+    /* current function */
+    rl_annot an;
+    const u8 *ip, *op_start, *code_end;
+    const rl_proto *proto;
+    u32 slots_at;      /* frame offset of slot 0 */
+    u32 frame;         /* bytes below the frame pointer */
+    u32 saved;         /* callee-saved registers written so far */
+    u32 next_note, next_segment, next_event;
+    u32 segment_cost, segment_done; /* cost of the current segment; of it, what is executed including this operator */
+    bool dead;         /* unreachable */
+    rl_label epilogue;
+    bool epilogue_used;
+
+    /* register state */
+    i32 owner[32];
+    u32 used, locked, pinned;  /* pinned == pins[cur_pins].regs */
+    u8 lreg[RL_TRACKED];       /* register of each tracked local, or RL_NOREG */
+    u64 inreg, dirty;          /* tracked locals in a register; of them, those newer than their home */
+    u16 pend[RL_TRACKED];      /* values on the stack that still mean this local */
+    u32 pend_untracked;
+    u32 cur_pins;
+
+    rl_val *stack;   u32 depth, cap_stack;
+    rl_ctl *ctls;    u32 nctls, cap_ctls;
+    rl_pins *pins;   u32 npins, cap_pins;
+    rl_cold *colds;  u32 ncolds, cap_colds;
+    rl_edge *edges;  u32 nedges, cap_edges;
+    i32 *homes;      u32 cap_homes; /* frame offset of each local's home: >= 0 from sp, < 0: from fp, -(offset) */
+
+    rl_trap_row *traps; u32 ntraps, cap_traps;
+    rl_ret_row *rets;   u32 nrets, cap_rets;
+    rl_reloc *relocs;   u32 nrelocs, cap_relocs;
+    u64 spills, ops;
+    bool failed;       /* out of memory: looked at once per function */
+};
+
+#define RL_NO_HINT RL_NOREG
+
+/* ---- vstack.c: values and registers ---- */
+u8 rl_vs_alloc(rl_emitter *e, bool fp, u32 prefer);
+void rl_vs_claim(rl_emitter *e, u8 reg);
+void rl_vs_push(rl_emitter *e, rl_val v);
+void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg);
+rl_val rl_vs_pop(rl_emitter *e);
+u8 rl_vs_use(rl_emitter *e, rl_val *v);
+void rl_vs_use_in(rl_emitter *e, rl_val *v, u8 reg);
+void rl_vs_release(rl_emitter *e, rl_val *v);
+u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint);
+u8 rl_vs_hint(rl_emitter *e, u8 type);
+void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg);
+void rl_vs_set_local(rl_emitter *e, u32 local, bool tee);
+void rl_vs_get_local(rl_emitter *e, u32 local);
+void rl_vs_flush_operand(rl_emitter *e, u32 pos);
+void rl_vs_flush_operands(rl_emitter *e, u32 from, u32 to);
+void rl_vs_store_local(rl_emitter *e, u32 t);
+void rl_vs_drop_local(rl_emitter *e, u32 t);
+bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, u32 pos, rl_mem *out);
+rl_mem rl_vs_addr_mem(rl_emitter *e, rl_val *v);
+void rl_vs_check(const rl_emitter *e); /* invariant builds: recompute and compare */
+rl_mem rl_home(const rl_emitter *e, u32 local);
+rl_mem rl_slot(const rl_emitter *e, u32 pos);
+rl_ldst rl_ld_of(u8 type);
+rl_ldst rl_st_of(u8 type);
+
+/* ---- merge.c: labels and edges ---- */
+void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live);
+void rl_merge_restore(rl_emitter *e, const rl_merge *m);
+void rl_merge_fix(rl_emitter *e, rl_ctl *c);
+bool rl_merge_moves(const rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result);
+void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result, u32 result_pos);
+void rl_merge_pins(rl_emitter *e, rl_ctl *loop);
+void rl_merge_unpin(rl_emitter *e, u64 live, u32 pins);
+
+typedef struct rl_move { u8 to, from; } rl_move;
+void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n);
+
+/* ---- emit.c and its families ---- */
+void rl_emit_trap_if(rl_emitter *e, rl_cc cc, rl_trap kind);
+rl_label *rl_emit_trap_label(rl_emitter *e, rl_trap kind);
+void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind);
+void rl_emit_ret_row(rl_emitter *e);
+rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind);
+void rl_emit_call(rl_emitter *e, u32 func);
+void rl_emit_call_indirect(rl_emitter *e, u32 table, const rl_proto *p);
+void rl_emit_builtin(rl_emitter *e, rl_builtin b);
+void rl_emit_tail_call(rl_emitter *e, u32 func);
+void rl_emit_tail_indirect(rl_emitter *e, u32 table, const rl_proto *p);
+void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
+void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
+void rl_emit_return_values(rl_emitter *e);
+
+static inline u64 rl_bit64(u32 t) { return 1ull << t; }
+static inline u16 rl_refund(const rl_emitter *e) { return (u16)(e->segment_cost - e->segment_done); }
+static inline bool rl_is_fp(u8 type) { return type == RL_F32 || type == RL_F64 || type == RL_V128; }
+static inline rl_width rl_width_of(u8 type) { return type == RL_I32 ? RL_W32 : RL_W64; }
+static inline rl_val rl_val_const(u8 type, u64 bits) { return (rl_val){ .kind = RL_V_CONST, .type = type, .reg = RL_NOREG, .bits = bits }; }
+static inline u32 rl_offset(const rl_emitter *e) { return (u32)(e->op_start - e->mod->bytes); }
+
+/* growable arrays of the emitter: room for one more; on failure e->failed and index 0 is reused */
+void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size);
+#define RL_ROOM(e, array, n, cap) \
+    do { if (RL_UNLIKELY((n) >= (cap))) rl_emit_more((e), (void **)&(array), &(cap), (n), sizeof *(array)); } while (0)
+
+#endif
