@@ -38,7 +38,8 @@ typedef struct rl_reloc {
 } rl_reloc;
 
 typedef struct rl_emitted {
-    u8 *code;   u32 size;        /* `code` from entry (the unused gap before the prologue is skipped)  */
+    u8 *code;   u32 size;        /* first byte is before the entry: see there                          */
+    u32 entry;                   /* offset of the entry in code                                        */
     u32 align;                   /* the code wants to start at a multiple of this (32)                 */
     rl_trap_row *traps; u32 ntraps;
     rl_ret_row *rets;   u32 nrets;

@@ -67,6 +67,10 @@ typedef struct rl_ctl {
     u32 pins;         /* index of the pins in force at the label (loop: its own) */
     rl_label label;   /* end of block/if, header of loop */
     rl_label else_label;
+    rl_label stub;     /* br_table: the adapter of this target, while one table is written */
+    bool stub_done;
+    u32 outer_pins;    /* loop: the pins around it */
+    u32 edges;         /* list of out-of-line edges to this label, index + 1 */
     rl_merge merge;   /* state at the label */
     rl_merge at_else; /* if: state of the false edge */
 } rl_ctl;
@@ -78,16 +82,18 @@ typedef struct rl_cold {
     u16 refund;
     u32 offset;            /* in the module, for the trap or return row */
     rl_label label;        /* enter here */
-    rl_label back;         /* YIELD: continue here (bound). EDGE: the target */
-    u32 at;                /* EDGE: index of the saved state; TAIL: function */
+    rl_label back;         /* YIELD: continue here (bound) */
+    u32 at;                /* EDGE: index of the edge; TAIL: function */
 } rl_cold;
 
 typedef struct rl_edge { /* a conditional branch's moves, written out of line */
     rl_merge from, to;
     u64 live;
     rl_val result;
-    u32 result_pos;
     bool has_result;
+    u32 pins;        /* in force at the branch */
+    u32 next;        /* of the same label, index + 1 */
+    rl_label target; /* bound when the label is */
 } rl_edge;
 
 struct rl_emitter {
@@ -134,6 +140,7 @@ struct rl_emitter {
     rl_ret_row *rets;   u32 nrets, cap_rets;
     rl_reloc *relocs;   u32 nrelocs, cap_relocs;
     u64 spills, ops;
+    bool flags_live;   /* between a comparison and its consumer: nothing may touch the flags */
     bool failed;       /* out of memory: looked at once per function */
 };
 
@@ -157,7 +164,7 @@ void rl_vs_flush_operand(rl_emitter *e, u32 pos);
 void rl_vs_flush_operands(rl_emitter *e, u32 from, u32 to);
 void rl_vs_store_local(rl_emitter *e, u32 t);
 void rl_vs_drop_local(rl_emitter *e, u32 t);
-bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, u32 pos, rl_mem *out);
+bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, rl_mem *out);
 rl_mem rl_vs_addr_mem(rl_emitter *e, rl_val *v);
 void rl_vs_check(const rl_emitter *e); /* invariant builds: recompute and compare */
 rl_mem rl_home(const rl_emitter *e, u32 local);
@@ -170,27 +177,17 @@ void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live);
 void rl_merge_restore(rl_emitter *e, const rl_merge *m);
 void rl_merge_fix(rl_emitter *e, rl_ctl *c);
 bool rl_merge_moves(const rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result);
-void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result, u32 result_pos);
+void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result);
+void rl_merge_edge(rl_emitter *e, rl_ctl *c);
+bool rl_merge_edge_is_bare(rl_emitter *e, rl_ctl *c);
+void rl_merge_branch_cold(rl_emitter *e, rl_cc cc, rl_ctl *c);
+void rl_merge_bind(rl_emitter *e, rl_ctl *c);
+void rl_merge_cold_edge(rl_emitter *e, const rl_cold *cold);
 void rl_merge_pins(rl_emitter *e, rl_ctl *loop);
 void rl_merge_unpin(rl_emitter *e, u64 live, u32 pins);
 
 typedef struct rl_move { u8 to, from; } rl_move;
 void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n);
-
-/* ---- emit.c and its families ---- */
-void rl_emit_trap_if(rl_emitter *e, rl_cc cc, rl_trap kind);
-rl_label *rl_emit_trap_label(rl_emitter *e, rl_trap kind);
-void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind);
-void rl_emit_ret_row(rl_emitter *e);
-rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind);
-void rl_emit_call(rl_emitter *e, u32 func);
-void rl_emit_call_indirect(rl_emitter *e, u32 table, const rl_proto *p);
-void rl_emit_builtin(rl_emitter *e, rl_builtin b);
-void rl_emit_tail_call(rl_emitter *e, u32 func);
-void rl_emit_tail_indirect(rl_emitter *e, u32 table, const rl_proto *p);
-void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
-void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
-void rl_emit_return_values(rl_emitter *e);
 
 static inline u64 rl_bit64(u32 t) { return 1ull << t; }
 static inline u16 rl_refund(const rl_emitter *e) { return (u16)(e->segment_cost - e->segment_done); }

@@ -5,7 +5,7 @@
  * constants while the construct is open; an edge's code changes nothing the emitter believes (so the fall-through of a
  * conditional branch goes on as if it were not there). The first edge decides a forward label's state; a loop's is
  * fixed at its header. Not taken: a canonical state with everything in memory, which costs 4 %, or a fixpoint. */
-#include "jit/emit.h"
+#include "jit/emit_ops.h"
 
 static u64 pinned_locals(const rl_pins *p) {
     u64 set = 0;
@@ -154,8 +154,7 @@ static void results_to_slots(rl_emitter *e, u32 n, u32 to) {
 }
 
 /* Emits the moves of one edge. `result` is the label's single result or NULL. Changes no state. */
-void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result, u32 unused) {
-    (void)unused;
+void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *result) {
     rl_masm_room(&e->m, 1024);
     for (u64 m = e->dirty & live & ~to->dirty; m; m &= m - 1) {
         u32 t = (u32)__builtin_ctzll(m), local = e->an.local_of[t];
@@ -191,12 +190,12 @@ void rl_merge_edge(rl_emitter *e, rl_ctl *c) {
     rl_merge_fix(e, c);
     if (c->op == RL_OP_loop) {
         results_to_slots(e, c->nparams, c->height);
-        rl_merge_adapt(e, &c->merge, c->live, NULL, 0);
+        rl_merge_adapt(e, &c->merge, c->live, NULL);
     } else if (c->nresults == 1) {
-        rl_merge_adapt(e, &c->merge, c->live, &e->stack[e->depth - 1], 0);
+        rl_merge_adapt(e, &c->merge, c->live, &e->stack[e->depth - 1]);
     } else {
         results_to_slots(e, c->nresults, c->height);
-        rl_merge_adapt(e, &c->merge, c->live, NULL, 0);
+        rl_merge_adapt(e, &c->merge, c->live, NULL);
     }
 }
 
@@ -210,6 +209,39 @@ bool rl_merge_edge_is_bare(rl_emitter *e, rl_ctl *c) {
         if (v->kind != RL_V_SLOT || v->local != c->height + i) return false;
     }
     return !rl_merge_moves(e, &c->merge, c->live, NULL);
+}
+
+/* A conditional branch whose edge needs code: the moves go out of line, the fall-through stays straight. */
+void rl_merge_branch_cold(rl_emitter *e, rl_cc cc, rl_ctl *c) {
+    RL_ROOM(e, e->edges, e->nedges, e->cap_edges);
+    u32 at = e->failed ? 0 : e->nedges++;
+    rl_cold *cold = rl_emit_cold(e, RL_COLD_EDGE);
+    cold->at = at;
+    rl_edge *g = &e->edges[at];
+    rl_merge_take(e, &g->from, ~0ull);
+    g->to = c->merge;
+    g->live = c->live;
+    g->pins = e->cur_pins;
+    g->has_result = c->nresults == 1;
+    if (g->has_result) g->result = e->stack[e->depth - 1];
+    g->next = c->edges;
+    g->target = RL_LABEL_INIT;
+    c->edges = at + 1;
+    rl_masm_jcc(&e->m, cc, &cold->label);
+}
+
+/* Label c has just been bound: its out-of-line edges know where to go. */
+void rl_merge_bind(rl_emitter *e, rl_ctl *c) {
+    rl_masm_bind(&e->m, &c->label);
+    for (u32 i = c->edges; i; i = e->edges[i - 1].next) e->edges[i - 1].target = c->label;
+}
+
+void rl_merge_cold_edge(rl_emitter *e, const rl_cold *cold) {
+    rl_edge *g = &e->edges[cold->at];
+    e->cur_pins = g->pins;
+    rl_merge_restore(e, &g->from);
+    rl_merge_adapt(e, &g->to, g->live, g->has_result ? &g->result : NULL);
+    rl_masm_jmp(&e->m, &g->target);
 }
 
 /* ---- pins ---- */
@@ -274,16 +306,18 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
         p->local[r] = (u8)t;
         already |= rl_bit64(t);
     }
+    c->outer_pins = e->cur_pins;
     c->pins = e->npins++;
     rl_merge *m = &c->merge;
     m->regs = p->regs;
     m->result = RL_NOREG;
     memcpy(m->local, p->local, sizeof m->local);
-    u64 keep = n->innermost ? 0 : 0; /* dirty pins that are only read */
-    for (u32 s = p->regs & e->callee_saved; s && n->innermost; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
+    u64 keep = 0; /* only read here, but calls do not force a store: may stay newer than their homes */
+    if (n->innermost)
+        for (u32 s = p->regs & e->callee_saved; s; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
     m->dirty = already & c->live & ((n->writes) | (e->dirty & (keep | ~n->uses)));
     c->has_merge = true;
-    rl_merge_adapt(e, m, c->live, NULL, 0);
+    rl_merge_adapt(e, m, c->live, NULL);
     e->cur_pins = c->pins;
     rl_merge_restore(e, m);
 }
@@ -292,7 +326,7 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
 void rl_merge_unpin(rl_emitter *e, u64 live, u32 pins) {
     rl_merge m;
     target_state(e, &e->pins[pins], live, &m);
-    rl_merge_adapt(e, &m, live, NULL, 0);
+    rl_merge_adapt(e, &m, live, NULL);
     e->cur_pins = pins;
     /* operands of the loop (its results) keep their registers: only locals change */
     u32 operands = 0;

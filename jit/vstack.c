@@ -146,6 +146,7 @@ static inline void comp_own(rl_emitter *e, u8 comp, i32 owner) {
 
 void rl_vs_push(rl_emitter *e, rl_val v) {
     RL_ROOM(e, e->stack, e->depth, e->cap_stack);
+    if (e->low > e->depth) e->low = e->depth;
     i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
     switch (v.kind) {
     case RL_V_REG:
@@ -249,10 +250,23 @@ rl_mem rl_vs_addr_mem(rl_emitter *e, rl_val *v) {
     return (rl_mem){ base, index, v->scale, false, false, v->disp };
 }
 
+/* The sum into `to`, needing no other register than the scratch one: components that lost their registers come from
+ * their homes. Keeps the flags when they are live. */
 static void addr_into(rl_emitter *e, rl_val *v, u8 to) {
-    rl_mem a = rl_vs_addr_mem(e, v);
-    if (a.base == RL_NOREG && a.scale == 0) a.base = a.index, a.index = RL_NOREG;
-    rl_masm_lea(&e->m, RL_W32, to, a);
+    u8 c[2] = { v->reg, v->index };
+    u8 spare[2] = { RL_REG_TMP, to };
+    for (u32 i = 0, used = 0; i < 2; i++) {
+        if (c[i] == RL_NOREG || c[i] < RL_COMP_LOCAL) continue;
+        u32 t = c[i] - RL_COMP_LOCAL;
+        c[i] = e->lreg[t];
+        if (c[i] != RL_NOREG) continue;
+        if (used == 0 && i == 0 && v->index == to) spare[1] = RL_REG_TMP; /* `to` is read as the other component */
+        c[i] = spare[used++];
+        rl_masm_ld(&e->m, RL_LD_32, c[i], rl_home(e, e->an.local_of[t]));
+    }
+    if (c[0] == RL_NOREG && v->scale == 0) c[0] = c[1], c[1] = RL_NOREG;
+    if (c[0] == RL_NOREG && !e->flags_live && v->disp == 0) rl_masm_bini(&e->m, RL_BIN_SHL, RL_W32, to, c[1], v->scale);
+    else rl_masm_lea(&e->m, RL_W32, to, (rl_mem){ c[0], c[1], v->scale, false, false, v->disp });
 }
 
 /* Puts v into exactly this register, which the caller has claimed. v's own registers stay v's. */
@@ -286,7 +300,7 @@ u8 rl_vs_use(rl_emitter *e, rl_val *v) {
     case RL_V_ADDR:
         if (v->reg < RL_COMP_LOCAL) r = v->reg;
         else if (v->index < RL_COMP_LOCAL) r = v->index;
-        else (void)rl_vs_addr_mem(e, v), r = alloc_any(e, false);
+        else r = alloc_any(e, false);
         break;
     default: r = alloc_any(e, rl_is_fp(v->type)); break;
     }
@@ -378,19 +392,19 @@ void rl_vs_flush_operand(rl_emitter *e, u32 pos) {
     } else if (v.kind == RL_V_ADDR) {
         /* no allocation here (eviction calls us): components not in registers come through the scratch register */
         u8 c[2] = { v.reg, v.index };
-        bool scratch = false;
+        bool scratch = false, summed = false;
         for (u32 i = 0; i < 2; i++) {
             if (c[i] == RL_NOREG || c[i] < RL_COMP_LOCAL) continue;
             u32 t = c[i] - RL_COMP_LOCAL;
             c[i] = e->lreg[t];
             if (c[i] != RL_NOREG) continue;
-            if (scratch) { /* both in memory: add up in the scratch register, by a shift and a memory operand */
-                rl_mem home = rl_home(e, e->an.local_of[t]);
-                rl_masm_st(&e->m, RL_ST_32, RL_REG_TMP, rl_slot(e, pos));
-                rl_masm_ld(&e->m, RL_LD_32, RL_REG_TMP, home);
-                if (v.scale) rl_masm_bini(&e->m, RL_BIN_SHL, RL_W32, RL_REG_TMP, RL_REG_TMP, v.scale);
-                rl_masm_binm(&e->m, RL_BIN_ADD, RL_W32, RL_REG_TMP, RL_REG_TMP, rl_slot(e, pos));
-                c[0] = RL_REG_TMP, c[1] = RL_NOREG;
+            if (scratch) { /* both in memory: borrow a register, keeping the flags */
+                c[1] = RL_REG_DIV_A;
+                rl_masm_cvt(&e->m, RL_CVT_F64_I64_BITS, RL_REG_FTMP, c[1]);
+                rl_masm_ld(&e->m, RL_LD_32, c[1], rl_home(e, e->an.local_of[t]));
+                rl_masm_lea(&e->m, RL_W32, RL_REG_TMP, (rl_mem){ c[0], c[1], v.scale, false, false, v.disp });
+                rl_masm_cvt(&e->m, RL_CVT_I64_F64_BITS, c[1], RL_REG_FTMP);
+                summed = true;
                 break;
             }
             rl_masm_ld(&e->m, RL_LD_32, RL_REG_TMP, rl_home(e, e->an.local_of[t]));
@@ -398,7 +412,7 @@ void rl_vs_flush_operand(rl_emitter *e, u32 pos) {
             scratch = true;
         }
         if (c[0] == RL_NOREG && v.scale == 0) c[0] = c[1], c[1] = RL_NOREG;
-        rl_masm_lea(&e->m, RL_W32, RL_REG_TMP, (rl_mem){ c[0], c[1], v.scale, false, false, v.disp });
+        if (!summed) rl_masm_lea(&e->m, RL_W32, RL_REG_TMP, (rl_mem){ c[0], c[1], v.scale, false, false, v.disp });
     } else if (v.kind != RL_V_REG) {
         rl_vs_into(e, &v, r);
     }
@@ -413,8 +427,7 @@ void rl_vs_flush_operands(rl_emitter *e, u32 from, u32 to) {
 }
 
 /* v as a memory operand of an arithmetic instruction: a spilled operand, or a local read for the last time. */
-bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, u32 pos, rl_mem *out) {
-    (void)pos;
+bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, rl_mem *out) {
     if (!e->memops) return false;
     if (v->kind == RL_V_SLOT) {
         *out = rl_slot(e, v->local);
@@ -445,11 +458,12 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
             r = e->lreg[t]; /* the only reader takes the register: the local gets a new value anyway */
             rl_vs_drop_local(e, t);
         } else {
-            bool fp = rl_is_fp(x.type);
-            if (x.kind == RL_V_ADDR) (void)rl_vs_addr_mem(e, &x);
-            r = rl_vs_alloc(e, fp, ~e->callee_saved);
-            rl_vs_into(e, &x, r);
-            if (x.kind == RL_V_ADDR) rl_vs_release(e, &x);
+            if (x.kind == RL_V_ADDR) {
+                r = rl_vs_use(e, &x);
+            } else {
+                r = rl_vs_alloc(e, rl_is_fp(x.type), ~e->callee_saved);
+                rl_vs_into(e, &x, r);
+            }
         }
         e->stack[pos] = (rl_val){ .kind = RL_V_REG, .type = x.type, .reg = r, .index = RL_NOREG };
         e->owner[r] = (i32)(RL_OWN_OPERAND + pos);
