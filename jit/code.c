@@ -282,10 +282,10 @@ static const void *compile_one(rl_code *c, u32 func) {
         return NULL;
     }
     c->used = at + e.size;
-    f->size = e.size;
-    shift_rows(f, (u32)at);
+    f->size = e.size - e.entry;
+    shift_rows(f, (u32)at + e.entry);
     place(c, func - c->module->nimported_funcs);
-    publish_entry(c, func, c->base + at);
+    publish_entry(c, func, c->base + at + e.entry);
     c->stats.functions++;
     c->stats.native_bytes += e.size;
     c->stats.spills += e.spills;

@@ -68,8 +68,8 @@ static bool append(rl_chunk *k, rl_func_code *f, const rl_emitted *e) {
     memcpy(k->code + at, e->code, e->size);
     for (u32 i = 0; i < e->nrelocs; i++)
         k->relocs[k->nrelocs++] = (rl_reloc){ (u32)at + e->relocs[i].at, e->relocs[i].func };
-    f->start = (u32)at;
-    f->size = e->size;
+    f->start = (u32)at + e->entry;
+    f->size = e->size - e->entry;
     k->size = (u32)at + e->size;
     k->spills += e->spills;
     k->ops += e->ops;

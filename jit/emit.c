@@ -445,8 +445,6 @@ static void emit_end(rl_emitter *e) {
 
 /* ---- the operators ---- */
 
-static void skip_dead(rl_emitter *e, u32 op);
-
 static void emit_ctl(rl_emitter *e, u32 op) {
     switch (op) {
     case RL_OP_unreachable: {
@@ -573,13 +571,34 @@ static inline u32 next_op(rl_emitter *e) {
     return op;
 }
 
+static void skip_imm(rl_emitter *e, u32 imm) {
+    switch (imm) {
+    case RL_IMM_none: break;
+    case RL_IMM_label: case RL_IMM_func: case RL_IMM_local: case RL_IMM_global: case RL_IMM_table: case RL_IMM_elem:
+    case RL_IMM_memory: case RL_IMM_data: (void)rl_emit_u32(e); break;
+    case RL_IMM_labels:
+        for (u32 n = rl_emit_u32(e) + 1; n; n--) (void)rl_emit_u32(e);
+        break;
+    case RL_IMM_types: {
+        u32 n = rl_emit_u32(e);
+        e->ip += n;
+        break;
+    }
+    case RL_IMM_i32: case RL_IMM_i64: (void)rl_emit_s64(e); break;
+    case RL_IMM_f32: e->ip += 4; break;
+    case RL_IMM_f64: e->ip += 8; break;
+    case RL_IMM_reftype: e->ip++; break;
+    default: (void)rl_emit_u32(e), (void)rl_emit_u64(e); break; /* two numbers */
+    }
+}
+
 /* Unreachable: only the nesting matters. Notes of dead constructs are skipped with them. */
 static void skip_dead(rl_emitter *e, u32 op) {
     switch (op) {
     case RL_OP_block: case RL_OP_loop: case RL_OP_if: push_ctl(e, (u8)op); return;
     case RL_OP_else: emit_else(e); return;
     case RL_OP_end: emit_end(e); return;
-    default: rl_emit_skip_imm(e, rl_op_infos[rl_op_dense(op)].imm);
+    default: skip_imm(e, rl_op_infos[rl_op_dense(op)].imm);
     }
 }
 
@@ -701,10 +720,10 @@ static void reset(rl_emitter *e) {
  * what is left of it lies before the entry. */
 #define GAP RL_PROLOGUE_MAX
 
-/* Positions count from `start` from here on. */
+/* Rows count from the entry, relocations from the first byte. */
 static rl_err finish(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) {
-    for (u32 i = 0; i < e->ntraps; i++) e->traps[i].pc -= start;
-    for (u32 i = 0; i < e->nrets; i++) e->rets[i].pc -= start;
+    for (u32 i = 0; i < e->ntraps; i++) e->traps[i].pc -= entry;
+    for (u32 i = 0; i < e->nrets; i++) e->rets[i].pc -= entry;
     for (u32 i = 0; i < e->nrelocs; i++) e->relocs[i].at -= start;
     *out = (rl_emitted){ .code = e->m.base + start, .size = rl_masm_pos(&e->m) - start, .entry = entry - start, .align = 32,
                          .traps = e->traps, .ntraps = e->ntraps, .rets = e->rets, .nrets = e->nrets,
