@@ -291,7 +291,7 @@ static const void *compile_one(rl_code *c, u32 func) {
     c->stats.spills += e.spills;
     c->stats.ops += e.ops;
     write_perf_map(c, atomic_load_explicit(&c->nplaced, memory_order_relaxed) - 1);
-    return c->base + at;
+    return c->base + at + e.entry;
 }
 
 const void *rl_code_compile_now(rl_code *c, u32 func) {

@@ -6,4 +6,3 @@ static int pending(const char *name) { return rl_cli_usage("this build has no \"
 int rl_cli_run(const rl_args *a) { (void)a; return pending("run"); }
 int rl_cli_compile(const rl_args *a) { (void)a; return pending("compile"); }
 int rl_cli_objdump(const rl_args *a) { (void)a; return pending("objdump"); }
-int rl_cli_wast(const rl_args *a) { (void)a; return pending("wast"); }

