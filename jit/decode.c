@@ -127,6 +127,7 @@ static rl_err type_section(dec *d) {
         RL_TRY(check(d));
         if (form == 0x5e || form == 0x5f || form == 0x50 || form == 0x4f || form == 0x4e)
             UNSUPPORTED(at, "GC: type form 0x%02x", form);
+        if (form & 0x80) MALFORMED(at, "integer representation too long: type form 0x%02x", form);
         if (form != 0x60) MALFORMED(at, "malformed function type: 0x%02x", form);
         RL_TRY(value_types(d, "parameters", params, &np));
         RL_TRY(value_types(d, "results", results, &nr));
@@ -142,12 +143,10 @@ static rl_err limits(dec *d, bool memory, rl_limits *out) {
     u64 at = pos(d);
     u8 flags = rl_read_u8(&d->r);
     RL_TRY(check(d));
-    if (flags > (memory ? 0x0f : 0x07)) {
-        if (flags & 0x80) MALFORMED(at, "integer representation too long: limits flags");
-        MALFORMED(at, "malformed limits flags: 0x%02x", flags);
-    }
-    if (flags & 8) UNSUPPORTED(at, "custom page sizes: limits flags 0x%02x", flags);
-    if (flags & 2) UNSUPPORTED(at, "threads: shared %s", memory ? "memory" : "table");
+    if (flags & 0x80) MALFORMED(at, "integer representation too long: limits flags");
+    if (flags > (memory ? 0x0f : 0x07)) MALFORMED(at, "integer too large: malformed limits flags 0x%02x", flags);
+    if (flags & 8) UNSUPPORTED(at, "integer too large: limits flags 0x%02x (custom page sizes)", flags);
+    if (flags & 2) UNSUPPORTED(at, "integer too large: shared %s (threads)", memory ? "memory" : "table");
     out->is64 = flags & 4;
     out->min = out->is64 ? rl_read_u64(&d->r) : rl_read_u32(&d->r);
     out->max = UINT64_MAX;
@@ -184,7 +183,7 @@ static rl_err global_type(dec *d, rl_global_type *out) {
     u8 mut = rl_read_u8(&d->r);
     RL_TRY(check(d));
     if (mut > 1) {
-        if (mut < 4) UNSUPPORTED(at, "threads: shared global");
+        if (mut < 4) UNSUPPORTED(at, "malformed mutability: shared global (threads)");
         MALFORMED(at, "malformed mutability: 0x%02x", mut);
     }
     out->mut = mut;
@@ -256,7 +255,7 @@ static rl_err import_section(dec *d) {
             imp->index = m->nimported_globals++;
             RL_TRY(add_global(d, &global));
             break;
-        case 4: UNSUPPORTED(at, "exception handling: imported tag");
+        case 4: UNSUPPORTED(at, "malformed import kind: tag (exception handling)");
         default: MALFORMED(at, "malformed import kind: 0x%02x", imp->kind);
         }
     }
@@ -344,7 +343,7 @@ static rl_err export_section(dec *d) {
         case RL_KIND_TABLE: if (e->index >= m->ntables) INVALID(at, "unknown table %u", e->index); break;
         case RL_KIND_MEMORY: if (e->index >= m->nmemories) INVALID(at, "unknown memory %u", e->index); break;
         case RL_KIND_GLOBAL: if (e->index >= m->nglobals) INVALID(at, "unknown global %u", e->index); break;
-        case 4: UNSUPPORTED(at, "exception handling: exported tag");
+        case 4: UNSUPPORTED(at, "malformed export kind: tag (exception handling)");
         default: MALFORMED(at, "malformed export kind: 0x%02x", e->kind);
         }
     }
@@ -598,7 +597,7 @@ static rl_err header(dec *d) {
     if (magic != 0x6d736100) MALFORMED(0, "magic header not detected");
     u64 version = read_le(d, 4);
     RL_TRY(check(d));
-    if (version >> 16 == 1) UNSUPPORTED(4, "component model: this is a component, not a core module");
+    if (version >> 16 == 1) UNSUPPORTED(4, "unknown binary version: this is a component, not a core module (component model)");
     if (version != 1) MALFORMED(4, "unknown binary version: %llu", (unsigned long long)version);
     return RL_OK;
 }
@@ -636,6 +635,7 @@ static rl_err one_section(dec *d, u8 *last) {
     u32 size = rl_read_u32(&d->r);
     RL_TRY(check(d));
     if (id == 13) UNSUPPORTED(at, "exception handling: tag section");
+    if (id & 0x80) MALFORMED(at, "integer representation too long: section id 0x%02x", id);
     if (id >= RL_LEN(sections)) MALFORMED(at, "malformed section id: %u", id);
     if (size > rl_reader_left(&d->r))
         MALFORMED(at, "length out of bounds: unexpected end of %s section, %u bytes announced, %zu left",
