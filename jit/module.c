@@ -12,9 +12,6 @@
 #include "jit/reader.h"
 #include "jit/validate.h"
 
-/* Weak while the emitter is missing: a program that compiles nothing then links without it. */
-void rl_code_free(struct rl_code *c) __attribute__((weak));
-
 static rl_err validate_bodies(rl_module *m, rl_diag *d) {
     rl_annot a = {0};
     rl_err e = RL_OK;
