@@ -317,10 +317,10 @@ static void emit_br_table(rl_emitter *e) {
             }
             rl_masm_switch_entry(&e->m, table, i, &c->stub);
         }
-        e->ip = targets;
-        for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].stub_done = false;
         rl_masm_bind(&e->m, &fallback);
     }
+    e->ip = targets;
+    for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].stub_done = false;
     jump_edge(e, &e->ctls[e->nctls - 1 - rl_emit_u32(e)]);
     e->ip = after;
     go_dead(e);
