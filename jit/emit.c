@@ -230,6 +230,7 @@ static void settle(rl_emitter *e, u32 n) {
         (void)rl_vs_use(e, &x);
         rl_vs_push(e, x);
         e->depth = depth;
+        e->locked = 0;
     }
 }
 

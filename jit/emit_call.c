@@ -29,8 +29,8 @@ static void settle_args(rl_emitter *e, u32 base) {
         (void)rl_vs_use(e, &v);
         rl_vs_push(e, v);
         e->depth = depth;
+        e->locked = 0;
     }
-    e->locked = 0;
 }
 
 /* Locals whose last reader is an argument of this call: no need to save them. Pops the arguments' claims on locals. */
