@@ -293,6 +293,7 @@ static void emit_br_table(rl_emitter *e) {
         if (i == n) settle(e, arity(&e->ctls[e->nctls - 1 - d]));
     }
     const u8 *after = e->ip;
+    e->ip = targets;
     u8 from = rl_vs_use(e, &v), index = rl_vs_alloc(e, false, ~e->callee_saved);
     rl_masm_mov(&e->m, RL_W32, index, from);
     rl_vs_release(e, &v);
@@ -302,7 +303,6 @@ static void emit_br_table(rl_emitter *e) {
         rl_masm_cmpi(&e->m, RL_W32, index, n);
         rl_masm_jcc(&e->m, RL_CC_GE_U, &fallback);
         u32 table = rl_masm_switch(&e->m, index, n);
-        e->ip = targets;
         for (u32 i = 0; i < n; i++) {
             rl_ctl *c = &e->ctls[e->nctls - 1 - rl_emit_u32(e)];
             if (edge_is_bare(e, c)) {
