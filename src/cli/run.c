@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "jit/code.h"
+#include "src/base/utf8.h"
 #include "src/cli/cli.h"
 #include "src/rt.h"
 
@@ -62,21 +63,6 @@ static rl_err grant_dirs(const rl_args *a, grants *g) {
     return RL_OK;
 }
 
-/* Variables that are not text cannot be given to every guest language; the old runtime crashed on them. */
-static bool is_utf8(const char *text) {
-    for (const u8 *p = (const u8 *)text; *p;) {
-        u32 more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xf0 && *p < 0xf5 ? 3 : 9;
-        if (more == 9) return false;
-        u8 first = *p++, second = *p;
-        for (u32 i = 0; i < more; i++)
-            if ((*p++ & 0xc0) != 0x80) return false;
-        if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-            (first == 0xf4 && second > 0x8f))
-            return false;
-    }
-    return true;
-}
-
 static size_t name_len(const char *variable) { return strcspn(variable, "="); }
 
 /* Adds NAME=VALUE; a variable given again replaces the earlier one. */
@@ -103,7 +89,8 @@ static rl_err grant_env(const rl_args *a, grants *g) {
     for (char **e = environ; *e; e++) n++;
     if (!(g->env = calloc(n + 1, sizeof *g->env))) return RL_ERR_NOMEM;
     for (char **e = environ; *e && !a->isolated; e++)
-        if (is_utf8(*e) && strchr(*e, '=')) g->env[g->nenv++] = *e;
+        /* what is not text cannot be given to every guest language; the old runtime crashed on it */
+        if (rl_utf8_valid(*e, strlen(*e)) && strchr(*e, '=')) g->env[g->nenv++] = *e;
     for (u32 i = 0; i < a->env.n; i++) {
         const char *text = a->env.v[i], *variable = strchr(text, '=') ? text : own_env(text);
         if (!*text || *text == '=') {
