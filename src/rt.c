@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "jit/engine.h"
 #include "src/base/os.h"
 #include "src/sched.h"
 #include "src/upper.h"
@@ -126,8 +127,7 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     rt->log = c->log ? c->log : stderr;
     rl_names_init(&rt->names);
     rl_err e = rl_upper_host.init();
-    if (!e) e = rl_trap_init();
-    if (!e) e = rl_trap_thread_init();
+    if (!e) e = rl_engine_init(d);
     if (!e) e = rl_worker_init(&rt->worker, rt);
     if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
     else status = run(rt, m, d);
