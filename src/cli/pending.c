@@ -3,5 +3,4 @@
 
 static int pending(const char *name) { return rl_cli_usage("this build has no \"%s\" command", name); }
 
-int rl_cli_compile(const rl_args *a) { (void)a; return pending("compile"); }
 int rl_cli_objdump(const rl_args *a) { (void)a; return pending("objdump"); }
