@@ -1,0 +1,54 @@
+/* The hash map against a plain array, through random puts and deletes with many collisions. */
+#include "src/base/map.h"
+
+#include <stdlib.h>
+
+#include "tests/unit/test.h"
+
+#define KEYS 300u
+
+static u64 key_of(u32 i) { return i % 2 ? (u64)i << 32 : i * 8; } /* high halves and multiples collide */
+
+static void against_array(void **state) {
+    (void)state;
+    static u64 values[KEYS];
+    void *want[KEYS] = { 0 };
+    rl_map m = { 0 };
+    u32 count = 0;
+    srand(1);
+    for (u32 step = 0; step < 200000; step++) {
+        u32 i = (u32)rand() % KEYS;
+        void *v = &values[rand() % KEYS], *old;
+        if (rand() % 2) {
+            assert_int_equal(rl_map_put(&m, key_of(i), v, &old), RL_OK);
+            assert_ptr_equal(old, want[i]);
+            count += !want[i];
+            want[i] = v;
+        } else {
+            assert_ptr_equal(rl_map_del(&m, key_of(i)), want[i]);
+            count -= want[i] != NULL;
+            want[i] = NULL;
+        }
+        assert_int_equal(m.count, count);
+        u32 probe = (u32)rand() % KEYS;
+        assert_ptr_equal(rl_map_get(&m, key_of(probe)), want[probe]);
+    }
+    u32 seen = 0;
+    RL_MAP_EACH(&m, s) seen++;
+    assert_int_equal(seen, count);
+    rl_map_fini(&m);
+    assert_null(rl_map_get(&m, 8));
+}
+
+static void hashes_differ(void **state) {
+    (void)state;
+    assert_true(rl_hash_bytes("a\0b", 3) != rl_hash_bytes("a\0c", 3));
+    assert_true(rl_hash_bytes("a", 1) != rl_hash_bytes("a\0", 2));
+    assert_true(rl_hash_bytes("12345678", 8) != rl_hash_bytes("12345679", 8));
+    assert_true(rl_hash_bytes("", 0) == rl_hash_bytes("", 0));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(hashes_differ) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
