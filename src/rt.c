@@ -128,6 +128,7 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     rl_names_init(&rt->names);
     rl_err e = rl_upper_host.init();
     if (!e) e = rl_engine_init(d);
+    if (!e) e = rl_trap_thread_init();
     if (!e) e = rl_worker_init(&rt->worker, rt);
     if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
     else status = run(rt, m, d);
