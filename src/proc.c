@@ -44,7 +44,8 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     if (p->all_next) p->all_next->all_at = &p->all_next;
     w->rt->all = p;
     w->stats.processes++;
-    w->stats.processes_peak = RL_MAX(w->stats.processes_peak, ++w->rt->alive);
+    w->rt->alive++;
+    w->stats.processes_peak = RL_MAX(w->stats.processes_peak, w->rt->alive);
     return p;
 }
 
