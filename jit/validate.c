@@ -37,16 +37,20 @@ typedef struct rl_vctl {
     bool falls;            /* if with else: the end of the then branch is reachable */
 } rl_vctl;
 
+/* The fields the hot loop keeps in registers lie apart: side by side, gcc loads and stores them in pairs through vector
+ * registers and leaves them there. */
 typedef struct val {
+    const u8 *p;             /* cursor */
     const rl_module *m;
-    rl_annot *a;
-    rl_vscratch *s;
-    rl_diag *d;
-    const rl_proto *proto;
-    const u8 *p, *end, *op;  /* cursor, end of the body, first byte of the current operator */
     u8 *sp;                  /* operands; synchronised with the hot loop's around calls */
+    rl_annot *a;
     u8 *floor;               /* of the innermost construct */
+    rl_vscratch *s;
+    const u8 *op;            /* first byte of the current operator */
+    rl_diag *d;
     u8 *max;                 /* greatest sp seen (annotations only) */
+    const rl_proto *proto;
+    const u8 *end;           /* of the body */
     u32 nctl;
     bool annotate;
     u32 live;                /* 1: the current point is reachable (stricter than !unreachable) */
