@@ -1,5 +1,5 @@
-/* The event tape between sweep V (jit/validate.c, writes it) and sweep L (jit/live.c, reads it): four bytes per event
- * that matters to locals, of reachable code only. Private to those two files. */
+/* What jit/validate.c (checks), jit/annotate.c (notes, segments, the event tape) and jit/live.c (sets and liveness, from
+ * the tape) share; private to them. The tape has four bytes per event that matters to locals, of reachable code only. */
 #ifndef RL_LIVE_H
 #define RL_LIVE_H
 
@@ -30,20 +30,25 @@ typedef struct rl_mark {
 typedef struct rl_live_frame rl_live_frame;
 
 typedef struct rl_vscratch {
-    /* of V */
+    /* checking */
     u8 *types;               size_t cap_types;   /* operand types, behind 8 guard bytes */
-    struct rl_vctl *ctls;    u32 cap_ctls;
+    struct rl_vctl *vctls;   u32 cap_vctls;
+    u32 table_serial;        /* numbers br_tables, so that each looks at a label once */
+    /* annotating */
+    struct rl_actl *ctls;    u32 cap_ctls;
     u32 *tape;               u32 ntape, cap_tape;
     rl_mark *marks;          u32 cap_marks;
     u32 max_nest;            /* nesting levels of reachable constructs at most, function included */
-    u32 table_serial;        /* numbers br_tables, so that each looks at a label once */
-    /* of L */
+    /* liveness */
     rl_live_frame *frames;   u32 cap_frames;
     u32 *loops;              u32 cap_loops;      /* nesting level of each open loop */
     u16 (*counts)[RL_TRACKED];                   /* uses per open loop; RL_LIVE_COUNTED rows */
     u64 *heavy;              u32 cap_heavy;      /* more than 64 locals: weight and number of each */
     u32 cap_tracked;         /* of annot.tracked */
 } rl_vscratch;
+
+/* Fills `a` (but for locals, code, end and max_depth) for a body that has been checked. */
+rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d);
 
 /* Chooses the tracked locals, fills sets, weights, events and liveness of `a` from the tape. */
 rl_err rl_live_annotate(rl_annot *a, rl_diag *d);

@@ -17,6 +17,7 @@ static rl_err validate_bodies(rl_module *m, rl_diag *d) {
     rl_err e = RL_OK;
     for (u32 i = m->nimported_funcs; i < m->nfuncs && !e; i++) {
         e = rl_validate_func(m, i, false, &a, d);
+        m->funcs[i].max_depth = a.max_depth;
         m->has_tail_calls |= a.has_tail_calls;
         m->tail_words = RL_MAX(m->tail_words, a.tail_words);
     }

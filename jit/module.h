@@ -40,6 +40,7 @@ typedef struct rl_function {
     rl_proto *proto;
     u32 body;     /* offset in module->bytes of the local declarations; 0 for imports */
     u32 body_len; /* bytes up to and including the last `end`                         */
+    u32 max_depth;/* operands on its stack at most                                    */
 } rl_function;
 
 typedef struct rl_global {

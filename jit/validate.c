@@ -1,14 +1,16 @@
-/* Owns sweep V: one forward pass over a body that checks it (operand and control stacks of the spec's appendix) and,
- * when asked, writes notes, fuel segments and the event tape; sweep L (live.c) turns the tape into sets. State is per
- * call and in the annot's scratch, so threads work on different annots freely.
+/* Owns the checking half of sweep V: one forward pass over a body, with the operand and control stacks of the spec's
+ * appendix. Annotations are the other half (annotate.c), made when a function is compiled, from code known to be
+ * valid: it then needs no types, and this loop needs no notes. State is per call and in the annot's scratch, so threads
+ * work on different annots freely.
  *
- * Speed: the hot loop is instantiated twice, with and without annotations; it keeps cursor and operand stack in
- * registers; operators of fixed type are checked by comparing the top four operand bytes at once against a table made
- * from opcode.def. Nothing there is bounds-checked per byte: immediates may run past the body by less than the
- * padding behind every module, and the loop's head notices. Only the operand stack's room is an invariant: at least one
- * byte per byte of body left, kept by the few operators that push more than they are long.
+ * Speed: the hot loop keeps cursor and operand stack in registers; operators of fixed type are checked by comparing the
+ * top four operand bytes at once against a table made from opcode.def. Nothing there is bounds-checked per byte:
+ * immediates may run past the body by less than the padding behind every module, and the loop's head notices. Only the
+ * operand stack's room is an invariant: at least one byte per byte of body left, kept by the few operators that push
+ * more than they are long.
  *
- * Not taken: checking while emitting, in one pass with the compiler. Annotations must exist before a loop is emitted. */
+ * Not taken: one pass that checks and annotates, which was slower by a third than the two together; and checking while
+ * emitting, because an invalid module must be refused before any of it runs. */
 #include "jit/validate.h"
 
 #include <stdlib.h>
@@ -18,23 +20,15 @@
 #include "jit/opcode.h"
 #include "jit/reader.h"
 
-#define NONE UINT32_MAX
 #define GUARD 8          /* bytes before the operand stack that match no type */
-#define MAX_SEGMENT 4095
 
 typedef struct rl_vctl {
     const u8 *start, *end; /* parameter and result types */
     u16 nstart, nend;
     u32 height;            /* operands below the parameters */
-    u32 note;
-    u32 outermost;         /* see rl_mark */
     u32 serial;            /* of the last br_table that targeted it */
-    u16 calls;
     u8 kind;               /* opcode byte; RL_OP_block for the function itself */
     bool unreachable;      /* operands are polymorphic (spec) */
-    bool entered;          /* the opcode itself is reachable */
-    bool branched, has_loop;
-    bool falls;            /* if with else: the end of the then branch is reachable */
 } rl_vctl;
 
 /* The fields the hot loop keeps in registers lie apart: side by side, gcc loads and stores them in pairs through vector
@@ -48,13 +42,10 @@ typedef struct val {
     rl_vscratch *s;
     const u8 *op;            /* first byte of the current operator */
     rl_diag *d;
-    u8 *max;                 /* greatest sp seen (annotations only) */
+    u8 *max;                 /* greatest sp seen */
     const rl_proto *proto;
     const u8 *end;           /* of the body */
     u32 nctl;
-    bool annotate;
-    u32 live;                /* 1: the current point is reachable (stricter than !unreachable) */
-    u32 cost;                /* of the current segment */
 } val;
 
 /* ---- failure: all of it out of line ---- */
@@ -162,13 +153,13 @@ static rl_err pop(val *v, u8 want, u8 *got) {
         return fail_type(v, rl_type_text(want), rl_type_text(t));
     }
     if (got) *got = RL_BOT;
-    if (v->s->ctls[v->nctl - 1].unreachable) return RL_OK;
+    if (v->s->vctls[v->nctl - 1].unreachable) return RL_OK;
     return fail_type(v, want == RL_BOT ? "an operand" : rl_type_text(want), "nothing");
 }
 
 static rl_err pop_list_slow(val *v, const u8 *types, u32 n) {
     for (u32 i = n; i--;) {
-        if (v->sp == v->floor && v->s->ctls[v->nctl - 1].unreachable) return RL_OK; /* the rest is polymorphic */
+        if (v->sp == v->floor && v->s->vctls[v->nctl - 1].unreachable) return RL_OK; /* the rest is polymorphic */
         RL_TRY(pop(v, types[i], NULL));
     }
     return RL_OK;
@@ -216,7 +207,7 @@ static inline rl_err push_list(val *v, const u8 *types, u32 n) {
         memcpy(v->sp, types, n);
         v->sp += n;
     }
-    if (v->annotate && v->sp > v->max) v->max = v->sp;
+    if (v->sp > v->max) v->max = v->sp;
     return RL_OK;
 }
 
@@ -227,73 +218,24 @@ static inline rl_err peek_list(val *v, const u8 *types, u32 n) {
     return push_list(v, types, n);
 }
 
-/* ---- annotations ---- */
-
-static inline void tape(val *v, u32 kind, u32 payload) { v->s->tape[v->s->ntape++] = rl_tape(kind, payload); }
-
-static void begin_segment(val *v) {
-    if (!v->annotate) return;
-    v->a->segments[v->a->nsegments - 1] = (u16)v->cost;
-    v->a->segments[v->a->nsegments++] = 0;
-    v->cost = 0;
-}
-
-static u16 saturate(u32 n) { return (u16)RL_MIN(n, 0xffffu); }
-
-static void note_call(val *v, u32 out_words) {
-    if (!v->annotate) return;
-    v->a->out_words = RL_MAX(v->a->out_words, out_words);
-    if (!v->live) return;
-    v->a->has_calls = true;
-    u16 *calls = &v->s->ctls[v->nctl - 1].calls;
-    *calls = saturate(*calls + 1u);
-}
-
-/* A branch to the construct `depth` levels out. */
-static inline void note_branch(val *v, u32 kind, u32 depth) {
-    if (!v->live) return;
-    rl_vctl *top = &v->s->ctls[v->nctl - 1], *to = top - depth;
-    to->branched = true;
-    u32 level = v->nctl - 1 - depth;
-    if (level < top->outermost) top->outermost = level;
-    if (v->annotate) tape(v, kind, depth);
-}
-
 /* ---- control ---- */
 
 static void set_unreachable(val *v) {
-    v->s->ctls[v->nctl - 1].unreachable = true;
+    v->s->vctls[v->nctl - 1].unreachable = true;
     v->sp = v->floor;
-    v->live = 0;
-}
-
-static rl_err new_note(val *v, u8 kind, bool entered, u32 *out) {
-    rl_annot *a = v->a;
-    if (a->nnotes >= a->cap_notes) {
-        if (!rl_live_reserve(&a->notes, &a->cap_notes, (u64)a->nnotes + 1, sizeof *a->notes) ||
-            !rl_live_reserve(&v->s->marks, &v->s->cap_marks, a->cap_notes, sizeof *v->s->marks))
-            return fail_memory(v);
-    }
-    *out = a->nnotes++;
-    a->notes[*out] = (rl_block_note){ .reachable = entered };
-    v->s->marks[*out] = (rl_mark){ .kind = kind };
-    return RL_OK;
 }
 
 /* The operand stack already holds the parameters. */
 static rl_err push_ctl(val *v, u8 kind, const rl_vctl *types) {
-    if (RL_UNLIKELY(v->nctl >= v->s->cap_ctls) &&
-        !rl_live_reserve(&v->s->ctls, &v->s->cap_ctls, (u64)v->nctl + 1, sizeof *v->s->ctls))
+    if (RL_UNLIKELY(v->nctl >= v->s->cap_vctls) &&
+        !rl_live_reserve(&v->s->vctls, &v->s->cap_vctls, (u64)v->nctl + 1, sizeof *v->s->vctls))
         return fail_memory(v);
-    rl_vctl *c = &v->s->ctls[v->nctl];
+    rl_vctl *c = &v->s->vctls[v->nctl];
     *c = *types;
     c->kind = kind;
-    c->entered = v->live;
-    c->outermost = c->note = NONE;
     c->height = (u32)(v->sp - v->s->types) - c->nstart;
     v->floor = v->sp - c->nstart;
     v->nctl++;
-    if (v->nctl > v->s->max_nest) v->s->max_nest = v->nctl;
     return RL_OK;
 }
 
@@ -334,15 +276,7 @@ static rl_err op_block(val *v, u8 kind) {
     RL_TRY(block_type(v, &c));
     if (kind == RL_OP_if) RL_TRY(pop(v, RL_I32, NULL));
     if (c.nstart) RL_TRY(peek_list(v, c.start, c.nstart));
-    RL_TRY(push_ctl(v, kind, &c));
-    if (!v->annotate) return RL_OK;
-    rl_vctl *top = &v->s->ctls[v->nctl - 1];
-    RL_TRY(new_note(v, kind, v->live, &top->note));
-    if (!v->live) return RL_OK;
-    tape(v, RL_TAPE_OPEN, top->note);
-    if (kind == RL_OP_loop) v->a->has_loops = true;
-    if (kind != RL_OP_block) begin_segment(v);
-    return RL_OK;
+    return push_ctl(v, kind, &c);
 }
 
 /* The operands must be exactly the results. */
@@ -356,43 +290,13 @@ static inline rl_err check_results(val *v, const rl_vctl *c) {
 }
 
 static rl_err op_else(val *v) {
-    rl_vctl *c = &v->s->ctls[v->nctl - 1];
+    rl_vctl *c = &v->s->vctls[v->nctl - 1];
     if (c->kind != RL_OP_if) return fail_malformed(v, "END opcode expected: else found outside of an if");
     RL_TRY(check_results(v, c));
     c->kind = RL_OP_else;
-    c->falls = v->live;
     c->unreachable = false;
     v->sp = v->floor;
-    v->live = c->entered;
-    RL_TRY(push_list(v, c->start, c->nstart));
-    if (v->annotate && v->live) {
-        tape(v, RL_TAPE_ELSE, c->note);
-        v->s->marks[c->note].has_else = true;
-        begin_segment(v);
-    }
-    return RL_OK;
-}
-
-static void end_note(val *v, const rl_vctl *c) {
-    rl_block_note *n = &v->a->notes[c->note];
-    n->end = (u32)(v->p - v->m->bytes);
-    if (!c->entered) return;
-    n->branched = c->branched;
-    n->innermost = c->kind == RL_OP_loop && !c->has_loop;
-    n->calls = c->calls;
-    rl_mark *k = &v->s->marks[c->note];
-    k->outermost = c->outermost;
-    k->falls = c->falls;
-    tape(v, RL_TAPE_END, c->note);
-}
-
-/* Hands what was seen inside c to the construct around it. */
-static void merge_ctl(rl_vctl *out, const rl_vctl *c) {
-    bool loop = c->kind == RL_OP_loop;
-    if (!c->entered) return;
-    out->has_loop |= loop | c->has_loop;
-    out->outermost = RL_MIN(out->outermost, c->outermost);
-    out->calls = saturate(out->calls + (u32)c->calls * (loop ? 8 : 1));
+    return push_list(v, c->start, c->nstart);
 }
 
 static rl_err end_function(val *v, bool *done) {
@@ -404,29 +308,18 @@ static rl_err end_function(val *v, bool *done) {
 }
 
 static inline rl_err op_end(val *v, bool *done) {
-    rl_vctl *c = &v->s->ctls[v->nctl - 1];
+    rl_vctl *c = &v->s->vctls[v->nctl - 1];
     RL_TRY(check_results(v, c));
-    if (RL_UNLIKELY(c->kind == RL_OP_if)) {
-        if (c->nstart != c->nend || memcmp(c->start, c->end, c->nend))
-            return fail_invalid(v, "type mismatch: if without else must give back its parameters");
-        c->falls = true; /* by the missing branch */
-    } else {
-        c->falls = c->kind == RL_OP_else ? c->falls | v->live : v->live;
-    }
+    if (c->kind == RL_OP_if && (c->nstart != c->nend || memcmp(c->start, c->end, c->nend)))
+        return fail_invalid(v, "type mismatch: if without else must give back its parameters");
     if (--v->nctl == 0) return end_function(v, done);
-    rl_vctl *out = c - 1;
-    v->floor = v->s->types + out->height;
-    v->live = c->entered && (c->falls || (c->branched && c->kind != RL_OP_loop));
-    if (!v->annotate) return RL_OK;
-    end_note(v, c);
-    merge_ctl(out, c);
-    if (v->live && c->kind != RL_OP_loop && (c->branched || c->kind != RL_OP_block)) begin_segment(v);
+    v->floor = v->s->types + c[-1].height;
     return RL_OK;
 }
 
 static inline rl_err label(val *v, u32 depth, rl_vctl **out, const u8 **types, u32 *n) {
     if (depth >= v->nctl) return fail_index(v, "label", depth);
-    rl_vctl *c = &v->s->ctls[v->nctl - 1 - depth];
+    rl_vctl *c = &v->s->vctls[v->nctl - 1 - depth];
     bool loop = c->kind == RL_OP_loop;
     *out = c;
     *types = loop ? c->start : c->end;
@@ -441,7 +334,6 @@ static rl_err op_br(val *v) {
     RL_TRY(u32_imm(v, &depth));
     RL_TRY(label(v, depth, &c, &types, &n));
     RL_TRY(pop_list(v, types, n));
-    note_branch(v, RL_TAPE_BR, depth);
     set_unreachable(v);
     return RL_OK;
 }
@@ -453,10 +345,7 @@ static rl_err op_br_if(val *v) {
     RL_TRY(u32_imm(v, &depth));
     RL_TRY(label(v, depth, &c, &types, &n));
     RL_TRY(pop(v, RL_I32, NULL));
-    RL_TRY(peek_list(v, types, n));
-    note_branch(v, RL_TAPE_BR_IF, depth);
-    if (v->live) begin_segment(v);
-    return RL_OK;
+    return peek_list(v, types, n);
 }
 
 /* One entry of br_table. Each label's types are checked once per table, without popping: a polymorphic stack may
@@ -466,22 +355,21 @@ static rl_err table_label(val *v, u32 depth, u32 *arity) {
     rl_vctl *c = NULL;
     u32 n = 0;
     RL_TRY(label(v, depth, &c, &types, &n));
-    if (*arity != NONE && *arity != n) return fail_invalid(v, "type mismatch: br_table labels differ in arity");
+    if (*arity != UINT32_MAX && *arity != n) return fail_invalid(v, "type mismatch: br_table labels differ in arity");
     *arity = n;
     if (c->serial == v->s->table_serial) return RL_OK;
     c->serial = v->s->table_serial;
     u32 have = (u32)(v->sp - v->floor), checked = RL_MIN(have, n);
-    if (have < n && !v->s->ctls[v->nctl - 1].unreachable) return fail_type(v, "more operands", "fewer");
+    if (have < n && !v->s->vctls[v->nctl - 1].unreachable) return fail_type(v, "more operands", "fewer");
     for (u32 i = 1; i <= checked; i++) {
         u8 want = types[n - i], got = v->sp[-(ptrdiff_t)i];
         if (got != want && got != RL_BOT) return fail_type(v, rl_type_text(want), rl_type_text(got));
     }
-    note_branch(v, RL_TAPE_BR_IF, depth);
     return RL_OK;
 }
 
 static rl_err op_br_table(val *v) {
-    u32 n, arity = NONE;
+    u32 n, arity = UINT32_MAX;
     RL_TRY(u32_imm(v, &n));
     if (n > (size_t)(v->end - v->p)) return fail_end(v);
     RL_TRY(pop(v, RL_I32, NULL));
@@ -492,27 +380,20 @@ static rl_err op_br_table(val *v) {
         RL_TRY(u32_imm(v, &depth));
         RL_TRY(table_label(v, depth, &arity));
     }
-    if (v->live && v->annotate) tape(v, RL_TAPE_STOP, 0);
-    set_unreachable(v);
-    return RL_OK;
-}
-
-static rl_err op_stop(val *v) {
-    if (v->live && v->annotate) tape(v, RL_TAPE_STOP, 0);
     set_unreachable(v);
     return RL_OK;
 }
 
 static rl_err op_return(val *v) {
     RL_TRY(pop_list(v, v->proto->results, v->proto->nresults));
-    return op_stop(v);
+    set_unreachable(v);
+    return RL_OK;
 }
 
 /* ---- calls ---- */
 
 static inline rl_err call(val *v, const rl_proto *p) {
     RL_TRY(pop_list(v, p->params, p->nparams));
-    note_call(v, p->out_words);
     return push_list(v, p->results, p->nresults);
 }
 
@@ -523,10 +404,10 @@ static rl_err tail_call(val *v, const rl_proto *p) {
         return fail_type(v, rl_proto_text(self, want, sizeof want), rl_proto_text(p, got, sizeof got));
     }
     RL_TRY(pop_list(v, p->params, p->nparams));
-    note_call(v, p->out_words);
     v->a->has_tail_calls = true;
     v->a->tail_words = RL_MAX(v->a->tail_words, p->out_words);
-    return op_stop(v);
+    set_unreachable(v);
+    return RL_OK;
 }
 
 static rl_err callee(val *v, const rl_proto **p) {
@@ -622,8 +503,7 @@ static rl_err op_table_access(val *v, u8 op) {
     u8 elem;
     RL_TRY(table_imm(v, &elem));
     if (op == RL_OP_table_set) {
-        note_call(v, 0); /* may have to unshare the table */
-        RL_TRY(pop(v, elem, NULL));
+            RL_TRY(pop(v, elem, NULL));
         return pop(v, RL_I32, NULL);
     }
     RL_TRY(pop(v, RL_I32, NULL));
@@ -717,24 +597,24 @@ static COLD rl_err simple_slow(val *v, const sig_row *g) {
     return RL_OK;
 }
 
-/* Per opcode byte: row of sig_rows, fuel cost, log2 of the bytes a memory operator accesses. */
+/* Per opcode byte: row of sig_rows, log2 of the bytes a memory operator accesses. */
 typedef struct fast_row {
-    u8 sig, cost, align;
+    u8 sig, align;
 } fast_row;
 
 static const fast_row fast_rows[RL_OP_DENSE] = {
-    [0xfc] = { RL_SIG_ANY, 1, 0 },
+    [0xfc] = { RL_SIG_ANY, 0 },
 #define ALIGN(imm) ((imm) == RL_IMM_mem2 ? 1 : (imm) == RL_IMM_mem4 ? 2 : (imm) == RL_IMM_mem8 ? 3 : 0)
 #define OP(name, code, text, imm, type, family, arg) \
-    [(code) < 0x100 ? (code) : 0x100 + ((code)&0x1f)] = { RL_SIG_##type, !RL_OP_FREE(code), ALIGN(RL_IMM_##imm) },
+    [(code) < 0x100 ? (code) : 0x100 + ((code)&0x1f)] = { RL_SIG_##type, ALIGN(RL_IMM_##imm) },
 #include "jit/opcode.def"
 #undef OP
 };
 
 /* ---- the hot loop ---- */
 
-#define SYNC_OUT() (v->p = p, v->sp = sp, v->op = op_at)
-#define SYNC_IN() (p = v->p, sp = v->sp, floor = v->floor)
+#define SYNC_OUT() (v->p = p, v->sp = sp, v->op = op_at, v->max = max)
+#define SYNC_IN() (p = v->p, sp = v->sp, floor = v->floor, max = v->max)
 #define HAND(call)       \
     do {                 \
         SYNC_OUT();      \
@@ -744,13 +624,13 @@ static const fast_row fast_rows[RL_OP_DENSE] = {
 #define PUSH(t)                                          \
     do {                                                 \
         *sp++ = (t);                                     \
-        if (annotate && sp > v->max) v->max = sp;        \
+        if (sp > max) max = sp;                          \
     } while (0)
 
-static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool annotate) {
+static rl_err sweep(val *v) {
     const u8 *p = v->p, *op_at;
     const u8 *const end = v->end;
-    u8 *sp = v->sp, *floor = v->floor;
+    u8 *sp = v->sp, *floor = v->floor, *max = v->max;
     const u8 *const locals = v->a->local_types;
     const u32 nlocals = v->a->nlocals;
     const rl_module *const m = v->m;
@@ -764,20 +644,11 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
         }
         u8 op = *p++;
         const fast_row *row = &fast_rows[op];
-        if (annotate) {
-            u32 cost = v->cost + (row->cost & v->live);
-            if (RL_UNLIKELY(cost > MAX_SEGMENT)) {
-                begin_segment(v);
-                cost = row->cost;
-            }
-            v->cost = cost;
-        }
         switch (op) {
         case RL_OP_local_get:
             LEB_U32(x);
             if (RL_UNLIKELY(x >= nlocals)) { SYNC_OUT(); return fail_index(v, "local", x); }
             PUSH(locals[x]);
-            if (annotate && v->live) tape(v, RL_TAPE_GET, x);
             continue;
         case RL_OP_local_set:
         case RL_OP_local_tee: {
@@ -790,7 +661,6 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
                 HAND(pop(v, t, NULL));
                 if (op == RL_OP_local_tee) PUSH(t);
             }
-            if (annotate && v->live) tape(v, RL_TAPE_SET, x);
             continue;
         }
         case RL_OP_global_get:
@@ -830,8 +700,6 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
             else { SYNC_OUT(); RL_TRY(memarg_slow(v, row->align)); p = v->p; }
             break;
         case RL_OP_memory_grow:
-            if (annotate) note_call(v, 0);
-            /* fall through */
         case RL_OP_memory_size:
             SYNC_OUT();
             RL_TRY(zero_byte(v, m->nmemories, "memory"));
@@ -844,7 +712,7 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
             continue;
         case RL_OP_select: HAND(op_select(v)); continue;
         case RL_OP_select_t: HAND(op_select_t(v)); continue;
-        case RL_OP_unreachable: HAND(op_stop(v)); continue;
+        case RL_OP_unreachable: SYNC_OUT(); set_unreachable(v); SYNC_IN(); continue;
         case RL_OP_nop: continue;
         case RL_OP_block: case RL_OP_loop: case RL_OP_if: HAND(op_block(v, op)); continue;
         case RL_OP_else: HAND(op_else(v)); continue;
@@ -866,12 +734,11 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
             RL_TRY(u32_imm(v, &x));
             if (x > 17) return fail_opcode(v, x);
             const rl_op_info *info = &rl_op_infos[0x100 + x];
-            if (annotate && x >= 8 && x != 16) note_call(v, 0);
             if (info->sig == RL_SIG_ANY) RL_TRY(op_table_typed(v, x));
             else {
                 RL_TRY(prefixed_imm(v, info->imm));
                 RL_TRY(simple_slow(v, &sig_rows[info->sig]));
-                if (annotate && v->sp > v->max) v->max = v->sp;
+                if (v->sp > v->max) v->max = v->sp;
             }
             SYNC_IN();
             continue;
@@ -891,9 +758,6 @@ static inline __attribute__((always_inline)) rl_err sweep(val *v, const bool ann
     }
 }
 
-static rl_err sweep_check(val *v) { return sweep(v, false); }
-static rl_err sweep_annotate(val *v) { return sweep(v, true); }
-
 /* ---- one function ---- */
 
 bool rl_live_reserve(void *array, u32 *cap, u64 n, size_t item) {
@@ -906,89 +770,72 @@ bool rl_live_reserve(void *array, u32 *cap, u64 n, size_t item) {
     return true;
 }
 
-static rl_err read_locals(val *v) {
-    rl_annot *a = v->a;
-    rl_reader r = rl_reader_of(v->m->bytes, (u64)(v->p - v->m->bytes), (u64)(v->end - v->m->bytes));
-    u64 n = a->nparams = v->proto->nparams;
-    if (!rl_live_reserve(&a->local_types, &a->cap_locals, n + 1, 1)) return fail_memory(v);
-    if (n) memcpy(a->local_types, v->proto->params, n);
-    for (u32 groups = rl_read_u32(&r); groups && !r.err; groups--) {
-        u64 here = rl_reader_pos(&r);
-        u32 more = rl_read_u32(&r);
+/* Parameters and declared locals; `r` stands at the declarations and is left at the first opcode. */
+static rl_err read_locals(rl_annot *a, rl_reader *r, const rl_proto *proto, rl_diag *d) {
+    u64 n = a->nparams = proto->nparams;
+    if (!rl_live_reserve(&a->local_types, &a->cap_locals, n + 1, 1)) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+    if (n) memcpy(a->local_types, proto->params, n);
+    for (u32 groups = rl_read_u32(r); groups && !r->err; groups--) {
+        u64 here = rl_reader_pos(r);
+        u32 more = rl_read_u32(r);
         u8 type = 0;
-        if (r.err) break;
-        RL_TRY(rl_decode_type(&r, v->d, false, &type));
+        if (r->err) break;
+        RL_TRY(rl_decode_type(r, d, false, &type));
         if (n + more > RL_MAX_LOCALS)
-            return rl_diag_at(v->d, n + more > UINT32_MAX ? RL_ERR_MALFORMED : RL_ERR_LIMIT, here,
+            return rl_diag_at(d, n + more > UINT32_MAX ? RL_ERR_MALFORMED : RL_ERR_LIMIT, here,
                               "too many locals: %llu, at most %u", (unsigned long long)(n + more), RL_MAX_LOCALS);
-        if (!rl_live_reserve(&a->local_types, &a->cap_locals, n + more, 1)) return fail_memory(v);
+        if (!rl_live_reserve(&a->local_types, &a->cap_locals, n + more, 1))
+            return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
         memset(a->local_types + n, type, more);
         n += more;
     }
-    if (r.err) return rl_diag_at(v->d, r.err, r.at, "%s", r.what);
+    if (r->err) return rl_diag_at(d, r->err, r->at, "%s", r->what);
     a->nlocals = (u32)n;
-    v->p = r.p;
-    a->code = (u32)rl_reader_pos(&r);
-    a->end = (u32)(v->end - v->m->bytes);
     return RL_OK;
 }
 
-/* Every array a body can fill at most once per byte is made that long beforehand: nothing in the loop grows, and
- * untouched pages cost nothing. */
-static rl_err prepare(val *v, u64 len) {
+/* The operand stack starts as long as the body, which is its invariant; untouched pages cost nothing. */
+static rl_err check(val *v) {
     rl_vscratch *s = v->s;
-    rl_annot *a = v->a;
-    if (s->cap_types < len + GUARD + 64) {
-        u8 *types = realloc(s->types, len + GUARD + 64);
+    size_t len = (size_t)(v->end - v->p) + GUARD + 64;
+    if (s->cap_types < len) {
+        u8 *types = realloc(s->types, len);
         if (!types) return fail_memory(v);
         s->types = types;
-        s->cap_types = len + GUARD + 64;
+        s->cap_types = len;
     }
     memset(s->types, 0xff, GUARD);
-    if (v->annotate && (!rl_live_reserve(&s->tape, &s->cap_tape, len + 4, sizeof *s->tape) ||
-                        !rl_live_reserve(&a->segments, &a->cap_segments, len + 4, sizeof *a->segments) ||
-                        !rl_live_reserve(&a->events, &a->cap_events, len / 2 + 4, sizeof *a->events)))
-        return fail_memory(v);
-    s->ntape = s->max_nest = 0;
-    a->nnotes = a->nweights = a->nsegments = a->nevents = a->ntracked = 0;
-    a->max_depth = 0;
-    a->out_words = v->m->tail_words;
-    a->has_calls = a->has_loops = a->has_tail_calls = false;
-    a->tail_words = 0;
-    a->rbw = 0;
     v->sp = v->floor = v->max = s->types + GUARD;
+    v->op = v->p;
+    const rl_proto *p = v->proto;
+    RL_TRY(push_ctl(v, RL_OP_block, &(rl_vctl){ .start = single_types, .end = p->results, .nend = p->nresults }));
+    RL_TRY(sweep(v));
+    v->a->max_depth = (u32)(v->max - (s->types + GUARD));
     return RL_OK;
-}
-
-static rl_err run(val *v) {
-    rl_annot *a = v->a;
-    RL_TRY(prepare(v, (u64)(v->end - v->p)));
-    v->op = v->p;
-    RL_TRY(read_locals(v));
-    v->op = v->p;
-    RL_TRY(push_ctl(v, RL_OP_block, &(rl_vctl){ .start = single_types, .end = v->proto->results, .nend = v->proto->nresults }));
-    v->live = 1;
-    if (!v->annotate) return sweep_check(v);
-    a->segments[a->nsegments++] = 0;
-    RL_TRY(sweep_annotate(v));
-    a->segments[a->nsegments - 1] = (u16)v->cost;
-    a->max_depth = (u32)(v->max - (v->s->types + GUARD));
-    return rl_live_annotate(a, v->d);
 }
 
 rl_err rl_validate_func(const rl_module *m, u32 index, bool annotate, rl_annot *a, rl_diag *d) {
     if (!a->scratch && !(a->scratch = calloc(1, sizeof *a->scratch)))
         return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
     const rl_function *f = &m->funcs[index];
-    val v = { .m = m, .a = a, .s = a->scratch, .d = d, .proto = f->proto, .annotate = annotate,
-              .p = m->bytes + f->body, .end = m->bytes + f->body + f->body_len };
-    return run(&v);
+    rl_reader r = rl_reader_of(m->bytes, f->body, (u64)f->body + f->body_len);
+    RL_TRY(read_locals(a, &r, f->proto, d));
+    a->code = (u32)rl_reader_pos(&r);
+    a->end = f->body + f->body_len;
+    a->has_tail_calls = false;
+    a->tail_words = 0;
+    if (annotate) {
+        a->max_depth = f->max_depth;
+        return rl_annotate(m, a, d);
+    }
+    return check(&(val){ .m = m, .a = a, .s = a->scratch, .d = d, .proto = f->proto, .p = r.p, .end = r.end });
 }
 
 void rl_annot_fini(rl_annot *a) {
     if (a->scratch) {
         rl_vscratch *s = a->scratch;
         free(s->types);
+        free(s->vctls);
         free(s->ctls);
         free(s->tape);
         free(s->marks);

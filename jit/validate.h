@@ -81,8 +81,10 @@ typedef struct rl_annot {
     struct rl_vscratch *scratch;
 } rl_annot;
 
-/* Validates function `index` (not an import) of m. With annotate false only validates (cheaper, notes unset).
- * `a` must be zeroed before its first use and is reused after. Errors carry the module offset. */
+/* Without annotate: validates function `index` (not an import) of m; of `a` only the locals, code, end, max_depth,
+ * has_tail_calls and tail_words are set. Errors carry the module offset. rl_module_new does this for every function.
+ * With annotate: fills all of `a`; the function must have been validated (every function of a finished module has).
+ * `a` must be zeroed before its first use and is reused after. */
 rl_err rl_validate_func(const rl_module *m, u32 index, bool annotate, rl_annot *a, rl_diag *d);
 /* Replaces every annotation by its sound worst case (all live, no last uses, everything used, read first and written,
  * calls everywhere); the compiler must give the same results. `branched`, `reachable` and the segments stay: fuel is
