@@ -31,6 +31,12 @@ typedef struct rl_func_code {
     rl_ret_row *rets;
 } rl_func_code;
 
+/* Where the code of an operator begins (what it left pending comes out later). For listings. */
+typedef struct rl_position {
+    u32 pc;      /* offset within rl_emitted.code */
+    u32 offset;  /* of the operator in the module */
+} rl_position;
+
 /* Output of the emitter for one function: position independent, except calls to other functions of the module. */
 typedef struct rl_reloc {
     u32 at;     /* offset of the rel32 (x86-64) or of the instruction (aarch64) inside this function's code */
@@ -45,11 +51,13 @@ typedef struct rl_emitted {
     rl_ret_row *rets;   u32 nrets;
     rl_reloc *relocs;   u32 nrelocs;
     u64 spills, ops;             /* statistics */
+    rl_position *positions; u32 npositions; /* with options.positions: one per operator that was reachable */
 } rl_emitted;
 
 typedef struct rl_compile_options {
     bool worst_annotations; /* replace sweep V's annotations by the sound worst case */
     u8 max_regs;            /* 0: all; else limit of allocatable general (and float) registers, at least 4 */
+    bool positions;         /* keep rl_emitted.positions */
     bool no_fuel;           /* never set in production: for measuring what fuel costs */
 } rl_compile_options;
 

@@ -603,6 +603,12 @@ static void skip_dead(rl_emitter *e, u32 op) {
     }
 }
 
+static void note_position(rl_emitter *e) {
+    RL_ROOM(e, e->positions, e->npositions, e->cap_positions);
+    if (e->failed) return;
+    e->positions[e->npositions++] = (rl_position){ rl_masm_pos(&e->m), (u32)(e->op_start - e->mod->bytes) };
+}
+
 static void body(rl_emitter *e) {
     while (e->nctls && !e->failed) {
         u32 op = next_op(e);
@@ -611,6 +617,7 @@ static void body(rl_emitter *e) {
             continue;
         }
         rl_masm_room(&e->m, 512);
+        if (RL_UNLIKELY(e->opt.positions)) note_position(e);
         if (!RL_OP_FREE(op)) {
             if (RL_UNLIKELY(e->segment_done == 4095)) charge(e);
             e->segment_done++;
@@ -706,7 +713,7 @@ static void reset(rl_emitter *e) {
     e->used = e->locked = e->pinned = e->saved = 0;
     e->inreg = e->dirty = 0;
     e->pend_untracked = 0;
-    e->depth = e->low = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = 0;
+    e->depth = e->low = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = e->npositions = 0;
     e->next_note = e->next_segment = e->next_event = 0;
     e->npins = 1;
     e->pins[0].regs = 0;
@@ -726,9 +733,11 @@ static rl_err finish(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) {
     for (u32 i = 0; i < e->ntraps; i++) e->traps[i].pc -= entry;
     for (u32 i = 0; i < e->nrets; i++) e->rets[i].pc -= entry;
     for (u32 i = 0; i < e->nrelocs; i++) e->relocs[i].at -= start;
+    for (u32 i = 0; i < e->npositions; i++) e->positions[i].pc -= start;
     *out = (rl_emitted){ .code = e->m.base + start, .size = rl_masm_pos(&e->m) - start, .entry = entry - start, .align = 32,
                          .traps = e->traps, .ntraps = e->ntraps, .rets = e->rets, .nrets = e->nrets,
-                         .relocs = e->relocs, .nrelocs = e->nrelocs, .spills = e->spills, .ops = e->ops };
+                         .relocs = e->relocs, .nrelocs = e->nrelocs, .spills = e->spills, .ops = e->ops,
+                         .positions = e->positions, .npositions = e->npositions };
     return RL_OK;
 }
 
@@ -803,6 +812,6 @@ void rl_emitter_free(rl_emitter *e) {
     rl_masm_fini(&e->m);
     rl_annot_fini(&e->an);
     free(e->stack), free(e->ctls), free(e->pins), free(e->colds), free(e->edges), free(e->homes);
-    free(e->traps), free(e->rets), free(e->relocs);
+    free(e->traps), free(e->rets), free(e->relocs), free(e->positions);
     free(e);
 }

@@ -138,6 +138,7 @@ struct rl_emitter {
 
     rl_trap_row *traps; u32 ntraps, cap_traps;
     rl_ret_row *rets;   u32 nrets, cap_rets;
+    rl_position *positions; u32 npositions, cap_positions; /* for listings */
     rl_reloc *relocs;   u32 nrelocs, cap_relocs;
     u64 spills, ops;
     bool flags_live;   /* between a comparison and its consumer: nothing may touch the flags */

@@ -1,0 +1,165 @@
+/* The `objdump` command: every function's operators on the left, the native code made of them on the right.
+ *
+ * Owns an emitter of its own and compiles function by function; nothing is placed or run. The compiler is lazy, so an
+ * operator may show no code and a later one the code of several. Zydis disassembles; it is loaded when asked for. A
+ * disassembler of our own was not taken: one that shared the encoder's tables could not find its mistakes. */
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "jit/demangle.h"
+#include "jit/dis.h"
+#include "jit/engine.h"
+#include "jit/opcode.h"
+#include "jit/trap.h"
+#include "src/cli/cli.h"
+
+#ifdef __x86_64__
+#include <Zydis/Zydis.h>
+
+static struct {
+    ZyanStatus (*decoder_init)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);
+    ZyanStatus (*decode)(const ZydisDecoder *, const void *, ZyanUSize, ZydisDecodedInstruction *, ZydisDecodedOperand *);
+    ZyanStatus (*formatter_init)(ZydisFormatter *, ZydisFormatterStyle);
+    ZyanStatus (*format)(const ZydisFormatter *, const ZydisDecodedInstruction *, const ZydisDecodedOperand *, ZyanU8, char *,
+                         ZyanUSize, ZyanU64, void *);
+    ZydisDecoder decoder;
+    ZydisFormatter formatter;
+} lib;
+
+static bool find(void *so, const char *name, void *slot) {
+    void *f = dlsym(so, name);
+    memcpy(slot, &f, sizeof f);
+    return f != NULL;
+}
+
+static rl_err open_disassembler(rl_diag *d) {
+    void *so = dlopen("libZydis.so.4.0", RTLD_NOW | RTLD_LOCAL);
+    if (!so || !find(so, "ZydisDecoderInit", &lib.decoder_init) || !find(so, "ZydisDecoderDecodeFull", &lib.decode) ||
+        !find(so, "ZydisFormatterInit", &lib.formatter_init) || !find(so, "ZydisFormatterFormatInstruction", &lib.format))
+        return rl_diag_set(d, RL_ERR_NOTFOUND, "native code is shown by the library libZydis.so.4.0 (Debian package libzydis4.0)");
+    lib.decoder_init(&lib.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    lib.formatter_init(&lib.formatter, ZYDIS_FORMATTER_STYLE_INTEL);
+    return RL_OK;
+}
+
+/* One instruction as text; its length, at least 1. */
+static u32 native_op(const u8 *code, u32 size, u32 pc, char *buf, size_t cap) {
+    ZydisDecodedInstruction in;
+    ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+    if (!ZYAN_SUCCESS(lib.decode(&lib.decoder, code, size, &in, ops))) {
+        snprintf(buf, cap, ".byte 0x%02x", *code);
+        return 1;
+    }
+    lib.format(&lib.formatter, &in, ops, in.operand_count_visible, buf, cap, pc, NULL);
+    return in.length;
+}
+#else
+static rl_err open_disassembler(rl_diag *d) { return rl_diag_set(d, RL_ERR_UNSUPPORTED, "no disassembler for this processor"); }
+static u32 native_op(const u8 *code, u32 size, u32 pc, char *buf, size_t cap) {
+    (void)code, (void)size, (void)pc, (void)buf, (void)cap;
+    return 1;
+}
+#endif
+
+#define LEFT 44 /* columns of the left side */
+
+typedef struct listing {
+    rl_module *m;
+    const rl_emitted *e;
+    u32 pc;            /* next native byte to show */
+    u32 trap, ret, reloc; /* next rows */
+    char left[256];    /* text waiting for its line */
+} listing;
+
+/* What the tables say about the instruction [pc, pc + len). */
+static void notes(listing *l, u32 pc, u32 len, char *buf, size_t size) {
+    const rl_emitted *e = l->e;
+    buf[0] = 0;
+    char symbol[600], name[600];
+    if (l->reloc < e->nrelocs && e->relocs[l->reloc].at < pc + len) {
+        rl_module_func_name(l->m, e->relocs[l->reloc++].func, symbol, sizeof symbol);
+        snprintf(buf, size, "  ; %s", rl_demangle(symbol, name, sizeof name));
+    }
+    while (l->trap < e->ntraps && e->traps[l->trap].pc + e->entry < pc) l->trap++;
+    if (l->trap < e->ntraps && e->traps[l->trap].pc + e->entry == pc) {
+        const rl_trap_row *t = &e->traps[l->trap];
+        snprintf(buf, size, "  ; or trap: %s, refund %u, 0x%x", rl_trap_text(t->kind), t->refund, t->offset);
+    }
+}
+
+static void flush_left(listing *l) {
+    if (l->left[0]) printf("%s\n", l->left);
+    l->left[0] = 0;
+}
+
+/* Native instructions up to `to`, the first beside the waiting text. */
+static void show_native(listing *l, u32 to) {
+    const rl_emitted *e = l->e;
+    while (l->pc < to) {
+        char text[200], note[800];
+        u32 len = native_op(e->code + l->pc, e->size - l->pc, l->pc, text, sizeof text);
+        notes(l, l->pc, len, note, sizeof note);
+        printf("%-*s %5x  %s%s\n", LEFT, l->left, l->pc, text, note);
+        l->left[0] = 0;
+        l->pc += len;
+    }
+}
+
+static void show_body(listing *l, u32 func, u32 end) {
+    u32 at = rl_dis_first(l->m, func), depth = 0, next = 0, code;
+    const rl_emitted *e = l->e;
+    while (at < end) {
+        char text[200];
+        u32 after = rl_dis_op(l->m, at, &code, text, sizeof text);
+        if ((code == RL_OP_end || code == RL_OP_else) && depth) depth--;
+        bool emitted = next < e->npositions && e->positions[next].offset == at;
+        if (emitted) show_native(l, e->positions[next++].pc);
+        flush_left(l);
+        snprintf(l->left, sizeof l->left, "  %06x %*s%s", at, (int)RL_MIN(2 * depth, 24u), "", text);
+        if (code == RL_OP_block || code == RL_OP_loop || code == RL_OP_if || code == RL_OP_else) depth++;
+        at = after;
+    }
+    show_native(l, e->size);
+    flush_left(l);
+}
+
+static void show_function(rl_module *m, u32 func, const rl_emitted *e) {
+    char symbol[600], name[600], proto[300];
+    rl_module_func_name(m, func, symbol, sizeof symbol);
+    printf("\nfunc[%u] %s %s: %u bytes, %u native\n", func, rl_demangle(symbol, name, sizeof name),
+           rl_proto_text(m->funcs[func].proto, proto, sizeof proto), m->funcs[func].body_len, e->size - e->entry);
+    listing l = { .m = m, .e = e, .pc = e->entry };
+    show_body(&l, func, m->funcs[func].body + m->funcs[func].body_len);
+}
+
+static rl_err show_module(const rl_args *a, rl_module *m, rl_diag *d) {
+    rl_layout layout;
+    rl_layout_of(m, &layout);
+    rl_compile_options o = { .max_regs = (u8)a->max_regs, .worst_annotations = a->worst, .positions = true };
+    rl_emitter *em = rl_emitter_new(m, rl_flavour_pick(a->memory != 2), &layout, &o, NULL);
+    if (!em) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+    rl_err e = RL_OK;
+    for (u32 f = m->nimported_funcs; f < m->nfuncs && !e; f++) {
+        rl_emitted out;
+        e = rl_emit_func(em, f, &out, d);
+        if (!e) show_function(m, f, &out);
+    }
+    rl_emitter_free(em);
+    return e;
+}
+
+int rl_cli_objdump(const rl_args *a) {
+    const char *path = a->operands[0];
+    rl_diag d = { 0 };
+    u8 *bytes = NULL;
+    size_t size;
+    rl_module *m = NULL;
+    rl_err e = rl_engine_init(&d);
+    if (!e) e = open_disassembler(&d);
+    if (!e) e = rl_cli_load(path, &bytes, &size, &d);
+    if (!e) e = rl_module_new(bytes, size, &m, &d);
+    if (!e) e = show_module(a, m, &d);
+    free(bytes);
+    rl_module_put(m);
+    return e ? rl_cli_complain(path, &d) : 0;
+}
