@@ -15,6 +15,7 @@ static inline bool flags_wanted(const rl_emitter *e) {
 
 /* Pushes a comparison: as flags for a consumer that follows, else as 0 or 1 in a register. */
 void rl_emit_flags(rl_emitter *e, rl_cc cc) {
+    e->locked = 0; /* the operands are done with */
     if (flags_wanted(e)) {
         rl_vs_push(e, (rl_val){ .kind = RL_V_FLAGS, .type = RL_I32, .reg = RL_NOREG, .index = RL_NOREG, .cc = (u8)cc });
         e->flags_live = true;
@@ -216,6 +217,10 @@ void rl_emit_bin(rl_emitter *e, rl_bin op, u8 type) {
 static u8 divisor(rl_emitter *e, rl_val *a, rl_val *b) {
     u32 fixed = RL_BIT(RL_REG_DIV_A) | RL_BIT(RL_REG_DIV_D);
     if (a->kind == RL_V_ADDR) (void)rl_vs_use(e, a);
+    if (b->kind != RL_V_REG && b->kind != RL_V_ADDR) { /* the dividend moves in first, which may free a register */
+        rl_vs_use_in(e, a, RL_REG_DIV_A);
+        return use_outside(e, b, fixed);
+    }
     u8 rb = rl_vs_use(e, b);
     bool a_temp = a->kind == RL_V_REG && e->owner[a->reg] == RL_OWN_TEMP;
     if (!(fixed >> rb & 1)) return rb;

@@ -35,6 +35,7 @@ static inline void own_temp(rl_emitter *e, u8 r) {
 static inline void free_reg(rl_emitter *e, u8 r) {
     e->owner[r] = RL_OWN_FREE;
     e->used &= ~RL_BIT(r);
+    e->locked &= ~RL_BIT(r);
 }
 
 static inline void own_local(rl_emitter *e, u8 r, u32 t) {
