@@ -498,6 +498,11 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     u8 type = e->an.local_types[local];
     bool dead = e->an.events[e->next_event++] & RL_EV_DEAD;
     rl_val v = rl_vs_pop(e);
+    if (v.kind == RL_V_LOCAL && v.local == local) { /* x = x: nothing changes, and nothing ends */
+        v.last = false;
+        if (tee) rl_vs_push(e, v);
+        return;
+    }
     if (dead) {
         if (tee) rl_vs_push(e, v);
         else rl_vs_release(e, &v);
@@ -515,8 +520,6 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
         if (v.kind != RL_V_REG || v.reg != r) rl_vs_into(e, &v, r);
         rl_vs_release(e, &v);
         e->inreg |= rl_bit64(t);
-    } else if (v.kind == RL_V_LOCAL && v.reg == t) {
-        r = local_reg(e, t);
     } else if (takes_over(e, &v, &r)) {
         rl_vs_drop_local(e, t);
         own_local(e, r, t);
