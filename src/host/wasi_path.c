@@ -60,6 +60,12 @@ static int is_dir(const rl_wasi_at *at) {
     return S_ISDIR(st.st_mode);
 }
 
+/* Why "name/" cannot be made as something else than a directory. */
+static rl_wasi_errno slash_taken(const rl_wasi_at *at) {
+    int dir = is_dir(at);
+    return dir < 0 ? RL_WASI_NOENT : dir ? RL_WASI_EXIST : RL_WASI_NOTDIR;
+}
+
 /* ---- making and removing names ---- */
 
 i32 rl_host_wasi_path_create_directory(rl_host *h, i32 fd, i32 path, i32 len) {
@@ -101,7 +107,7 @@ i32 rl_host_wasi_path_symlink(rl_host *h, i32 target, i32 target_len, i32 fd, i3
     if (e2 || e) return (i32)refuse(&at, e2 ? e2 : e);
     if (to[0] == '/') return (i32)refuse(&at, RL_WASI_PERM);
     if (!at.name) return (i32)refuse(&at, RL_WASI_EXIST);
-    if (at.slash) return (i32)refuse(&at, is_dir(&at) < 0 ? RL_WASI_NOENT : RL_WASI_EXIST);
+    if (at.slash) return (i32)refuse(&at, slash_taken(&at));
     return (i32)finish(&at, symlinkat(to, at.dir, at.name));
 }
 
@@ -112,7 +118,7 @@ static rl_wasi_errno link_at(const rl_wasi_at *old, const rl_wasi_at *new) {
     if (dir < 0) return rl_wasi_errno_of(errno);
     if (old->slash && !dir) return RL_WASI_NOTDIR;
     if (!new->name) return RL_WASI_EXIST;
-    if (new->slash) return is_dir(new) < 0 ? RL_WASI_NOENT : RL_WASI_EXIST;
+    if (new->slash) return slash_taken(new);
     if (!old->name) return RL_WASI_PERM;
     return linkat(old->dir, old->name, new->dir, new->name, 0) ? rl_wasi_errno_of(errno) : RL_WASI_OK;
 }
@@ -219,20 +225,31 @@ i32 rl_host_wasi_path_readlink(rl_host *h, i32 fd, i32 path, i32 len, i32 buf, i
 
 /* ---- opening ---- */
 
+/* The kind (S_IF*) of what a path names, a link followed or not; 0: nothing, or not to be reached. */
+static u32 kind_at(rl_host *h, const rl_wasi_fd *dir, const char *path, int nofollow) {
+    rl_wasi_errno e;
+    struct stat st;
+    int at = rl_wasi_open(h->wasi->s, dir->host, path, O_PATH | nofollow, 0, &e);
+    u32 kind = at >= 0 && !fstat(at, &st) ? st.st_mode & S_IFMT : 0;
+    if (at >= 0) close(at);
+    return kind;
+}
+
 /* A FIFO that nobody reads cannot be opened for writing without blocking, and nothing tells when somebody does. */
 #define FIFO_RETRY_NS 10000000
 
-static bool wait_for_reader(rl_host *h, const rl_wasi_fd *dir, const char *path) {
-    rl_wasi_errno e;
-    struct stat st;
-    int at = rl_wasi_open(h->wasi->s, dir->host, path, O_PATH, 0, &e);
-    bool fifo = at >= 0 && !fstat(at, &st) && S_ISFIFO(st.st_mode);
-    if (at >= 0) close(at);
-    if (!fifo) return false;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    rl_host_park(h, -1, false, (i64)now.tv_sec * 1000000000 + now.tv_nsec + FIFO_RETRY_NS);
-    return true;
+/* What a failed open means: the errno, or 0 after parking to try again. */
+static i32 open_failed(rl_host *h, const rl_wasi_fd *dir, const char *path, int flags, i32 fdflags, rl_wasi_errno e) {
+    if (e == RL_WASI_NXIO && !(fdflags & (i32)RL_WASI_NONBLOCK) && kind_at(h, dir, path, 0) == S_IFIFO) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        rl_host_park(h, -1, false, (i64)now.tv_sec * 1000000000 + now.tv_nsec + FIFO_RETRY_NS);
+        return RL_WASI_OK;
+    }
+    /* Linux says ENOTDIR of a link that must be a directory and may not be followed; wasmtime (and BSD) say ELOOP */
+    int both = O_DIRECTORY | O_NOFOLLOW;
+    if (e == RL_WASI_NOTDIR && (flags & both) == both && kind_at(h, dir, path, O_NOFOLLOW) == S_IFLNK) return RL_WASI_LOOP;
+    return (i32)e;
 }
 
 static int open_flags(i32 lookup, i32 oflags, bool read, bool write, i32 fdflags) {
@@ -269,11 +286,9 @@ i32 rl_host_wasi_path_open(rl_host *h, i32 fd, i32 lookup, i32 path, i32 len, i3
     const rl_wasi_fd *dir = rl_wasi_fd_get(h->wasi, fd);
     if (!rl_host_range(h, (u32)out, 4)) return 0;
     if ((e = get_text(h, path, len, text)) || !may_open(dir, oflags, write, fdflags, &e)) return (i32)e;
-    int host = rl_wasi_open(h->wasi->s, dir->host, text, open_flags(lookup, oflags, read, write, fdflags), 0666, &e);
-    if (host < 0) {
-        if (e == RL_WASI_NXIO && !(fdflags & (i32)RL_WASI_NONBLOCK) && wait_for_reader(h, dir, text)) return 0;
-        return (i32)e;
-    }
+    int flags = open_flags(lookup, oflags, read, write, fdflags);
+    int host = rl_wasi_open(h->wasi->s, dir->host, text, flags, 0666, &e);
+    if (host < 0) return open_failed(h, dir, text, flags, fdflags, e);
     struct stat st;
     if (fstat(host, &st)) {
         e = rl_wasi_errno_of(errno);
@@ -349,8 +364,8 @@ i32 rl_host_wasi_fd_readdir(rl_host *h, i32 fd, i32 buf, i32 len, i64 cookie, i3
     while (seen && l.room) {
         union { struct dirent64 align; char bytes[8192]; } chunk;
         long n = syscall(SYS_getdents64, l.fd, &chunk, sizeof chunk);
-        if (n < 0) return rl_wasi_errno_of(errno);
-        if (!n) break;
+        if (n < 0 && errno != ENOENT) return rl_wasi_errno_of(errno);
+        if (n <= 0) break; /* ENOENT: the directory was removed; it has no entries */
         for (long at = 0; at < n && l.room;) {
             const struct dirent64 *d = (const void *)(chunk.bytes + at);
             put_entry(&l, d);
