@@ -18,7 +18,7 @@ static void shared_put(rl_wasi_shared *s) {
     /* release: what this thread did with s comes before its end; acquire: of the last one, pairs with the others' release */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     for (u32 i = 0; s->base && i < s->nbase; i++)
-        if (s->base[i].owned) close(s->base[i].host);
+        if (s->base[i].kind == RL_WASI_DIR || s->base[i].kind == RL_WASI_SOCK) close(s->base[i].host);
     for (u32 i = 0; s->dirs && i < s->ndirs; i++) free(s->dirs[i].name);
     free(s->dirs);
     free(s->base);
@@ -51,8 +51,8 @@ static rl_err add_dir(rl_wasi_shared *s, const rl_wasi_dir *d, rl_diag *diag) {
     int fd = open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return rl_diag_set(diag, RL_ERR_IO, "cannot open directory %s: %s", d->host, strerror(errno));
     s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_DIR, .type = RL_WASI_TYPE_DIRECTORY, .read = true,
-                                       .write = !d->read_only, .read_only = d->read_only, .owned = true, .host = fd,
-                                       .list = -1, .preopen = (i32)s->ndirs};
+                                       .write = !d->read_only, .read_only = d->read_only, .host = fd, .list = -1,
+                                       .preopen = (i32)s->ndirs};
     s->dirs[s->ndirs].len = (u32)strlen(d->guest);
     if (!(s->dirs[s->ndirs].name = strdup(d->guest))) return RL_ERR_NOMEM;
     s->ndirs++;
@@ -63,8 +63,8 @@ static rl_err add_sock(rl_wasi_shared *s, int sock, rl_diag *diag) {
     int type, fd = fcntl(sock, F_DUPFD_CLOEXEC, 0), flags = fcntl(sock, F_GETFL);
     socklen_t len = sizeof type;
     if (fd >= 0)
-        s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_SOCK, .read = true, .write = true, .owned = true, .host = fd,
-                                           .list = -1, .preopen = -1};
+        s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_SOCK, .read = true, .write = true, .host = fd, .list = -1,
+                                           .preopen = -1};
     if (fd < 0 || flags < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
         return rl_diag_set(diag, RL_ERR_IO, "descriptor %d is not usable as a socket: %s", sock, strerror(errno));
     s->base[s->nbase - 1].type = type == SOCK_DGRAM ? RL_WASI_TYPE_DGRAM : RL_WASI_TYPE_STREAM;

@@ -44,10 +44,7 @@ static bool own(struct rl_wasi *w, u32 more) {
     if (!w->fds) {
         memcpy(fds, w->s->base, used * sizeof *fds);
         w->nfree = 0;
-        for (u32 i = 0; i < used; i++) {
-            fds[i].owned = false; /* the shared part's */
-            w->nfree += fds[i].kind == RL_WASI_FREE;
-        }
+        for (u32 i = 0; i < used; i++) w->nfree += fds[i].kind == RL_WASI_FREE;
         w->nfds = used;
     }
     w->fds = fds;

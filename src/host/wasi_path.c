@@ -360,8 +360,9 @@ i32 rl_host_wasi_fd_readdir(rl_host *h, i32 fd, i32 buf, i32 len, i64 cookie, i3
     struct stat st;
     if (fstat(l.fd, &st)) return rl_wasi_errno_of(errno);
     l.self = st.st_ino;
-    bool seen = lseek(l.fd, cookie, SEEK_SET) >= 0; /* a cookie that cannot be one: nothing is behind it */
-    while (seen && l.room) {
+    bool seen = lseek(l.fd, cookie, SEEK_SET) >= 0;
+    if (!seen && errno != EINVAL) return rl_wasi_errno_of(errno);
+    while (seen && l.room) { /* behind a cookie that cannot be one is nothing */
         union { struct dirent64 align; char bytes[8192]; } chunk;
         long n = syscall(SYS_getdents64, l.fd, &chunk, sizeof chunk);
         if (n < 0 && errno != ENOENT) return rl_wasi_errno_of(errno);
