@@ -1,6 +1,5 @@
 /* Plays modules given as files in every mode, for differ.py: prints "module FILE", the transcript of the first mode and
- * "end"; a mode that disagrees with the first is named in a line "differs MODE" followed by its own transcript and
- * "end". With --validate first, nothing is played: "module FILE", then "valid", or the error's name and text. Exit status 0;
+ * "end"; then "try MODE" for every other, and if it disagrees with the first, "differs MODE", its transcript and "end". With --mode=MODE first, only that one is compared. With --validate first, nothing is played: "module FILE", then "valid", or the error's name and text. Exit status 0;
  * a crash is the driver's to notice. One process takes many files, since starting one costs more than a module. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,8 @@ static u8 *read_file(const char *path, size_t *size) {
     return bytes;
 }
 
-static void play_file(const char *path) {
+/* only: NULL, or the one mode to compare with the first */
+static void play_file(const char *path, const char *only) {
     size_t size = 0;
     u8 *bytes = read_file(path, &size);
     printf("module %s\n", path);
@@ -31,6 +31,9 @@ static void play_file(const char *path) {
     char *first = play(bytes, size, &play_modes[0]);
     printf("%send\n", first);
     for (unsigned i = 1; i < play_nmodes; i++) {
+        if (only && strcmp(only, play_modes[i].name)) continue;
+        printf("try %s\n", play_modes[i].name);
+        fflush(stdout);
         char *other = play(bytes, size, &play_modes[i]);
         if (play_compare(first, other)) printf("differs %s\n%send\n", play_modes[i].name, other);
         free(other);
@@ -54,6 +57,10 @@ static void validate_file(const char *path) {
 
 int main(int argc, char **argv) {
     bool validate = argc > 1 && strcmp(argv[1], "--validate") == 0;
-    for (int i = 1 + validate; i < argc; i++) (validate ? validate_file : play_file)(argv[i]);
+    const char *only = argc > 1 && strncmp(argv[1], "--mode=", 7) == 0 ? argv[1] + 7 : NULL;
+    for (int i = 1 + (validate || only); i < argc; i++) {
+        if (validate) validate_file(argv[i]);
+        else play_file(argv[i], only);
+    }
     return 0;
 }

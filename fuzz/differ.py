@@ -4,6 +4,7 @@
   fuzz/differ.py [--seconds N] [--seed N] [--differ PATH] [--wasm-tools PATH] [--out DIR] [FILE.wasm...]
 
   fuzz/differ.py --validity ...       broken modules instead: both must refuse the same ones
+  fuzz/differ.py --shrink FILE.wasm   the smallest module that fails likewise: FILE.small.wasm, .wat
 
 Modules come from two generators: `wasm-tools smith` (any instruction, shallow control) and fuzz/gen.py (deep control,
 many locals, loops that run). A module is its seed, so a failure can be made again; the module and both transcripts of
@@ -11,9 +12,12 @@ each failure are kept in --out. Needs the Python packages wasmtime and wasm-tool
 Files given are played (with --validity: broken) instead of generated modules; a folder stands for the .wasm files in it.
 """
 import argparse
+import collections
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -72,7 +76,11 @@ def text_of(kind, v):
         return str(v & 0xffffffffffffffff)
     if kind in ("f32", "f64"):
         return "nan" if v != v else str(int.from_bytes(struct.pack("<f" if kind == "f32" else "<d", v), "little"))
-    return "null" if v is None else "ref"
+    return "null" if is_null(v) else "ref"
+
+
+def is_null(v):
+    return v is None or (isinstance(v, wasmtime.Val) and v.value is None)
 
 
 class Stop(Exception):
@@ -103,7 +111,7 @@ def wasmtime_state(store, exports, lines):
             lines.append(f"memory {x.size(store)} {zlib.crc32(bytes(x.read(store))):08x}")
         elif isinstance(x, wasmtime.Table):
             n = x.size(store)
-            lines.append(f"table {n} {sum(x.get(store, k) is None for k in range(n))}")
+            lines.append(f"table {n} {sum(is_null(x.get(store, k)) for k in range(n))}")
         elif isinstance(x, wasmtime.Global):
             lines.append(f"global {i} {text_of(str(x.type(store).content), x.value(store))}")
 
@@ -166,16 +174,19 @@ def ours(differ, options, files):
     """{file: {"": transcript, mode: transcript that differs}}, the exit status, the last file begun, standard error."""
     p = subprocess.run([differ, *options, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
     out, current, mode, lines = {}, None, "", []
+    trying = "first"
     for line in p.stdout.splitlines():
         if line.startswith("module "):
-            current, mode, lines = line[7:], "", []
+            current, mode, lines, trying = line[7:], "", [], "first"
+        elif line.startswith("try "):
+            trying = line[4:]
         elif line.startswith("differs "):
             mode, lines = line[8:], []
         elif line == "end":
             out.setdefault(current, {})[mode] = lines
         else:
             lines.append(line)
-    return out, p.returncode, current, p.stderr
+    return out, p.returncode, current, f"mode {trying}: {p.stderr.strip()[-600:]}"
 
 
 # ---- driver ----
@@ -230,9 +241,17 @@ class Driver:
                 setattr(config, "wasm_" + feature, False)
         self.engine = wasmtime.Engine(config)
         self.passed = self.failed = self.stopped = 0
+        self.classes = collections.Counter()
+        self.quiet = False
+        self.mode = []  # for differ: one mode only
 
     def fail(self, path, what, ours_lines, other):
         self.failed += 1
+        self.what = what
+        kind = re.sub(r"[0-9]+|nan|/\S*/", "N", what)
+        self.classes[kind] += 1
+        if self.quiet or self.classes[kind] > 2:  # two of a kind are enough to work with
+            return
         base = os.path.join(self.options.out, os.path.basename(path)[:-5])
         if os.path.abspath(path) != os.path.abspath(base + ".wasm"):
             shutil.copy(path, base + ".wasm")
@@ -265,6 +284,8 @@ class Driver:
             if mode:
                 pair = differs(first, lines)
                 return self.fail(path, f"mode {mode}: {pair}", first, lines)
+        if self.mode:
+            return None
         theirs = wasmtime_play(self.engine, open(path, "rb").read())
         mine = ours_for_wasmtime(first)
         pair = differs(mine, theirs)
@@ -275,7 +296,7 @@ class Driver:
 
     def batch(self, files):
         while files:
-            out, status, last, errors = ours(self.options.differ, ["--validate"] * self.options.validity, files)
+            out, status, last, errors = ours(self.options.differ, self.mode or ["--validate"] * self.options.validity, files)
             done = [f for f in files if "" in out.get(f, {}) and not (status and f == last)]
             for f in done:
                 self.judge(f, out[f])
@@ -283,7 +304,7 @@ class Driver:
                 return
             if last is None:
                 sys.exit(f"{self.options.differ} does not run: {errors[-300:]}")
-            self.fail(last, f"crash, status {status}: {errors.strip()[-600:]}", out.get(last, {}).get("", []), [])
+            self.fail(last, f"crash, status {status}: {errors}", out.get(last, {}).get("", []), [])
             files = files[files.index(last) + 1:]
 
     def generate(self, folder, seed):
@@ -304,16 +325,83 @@ class Driver:
         print(f"seeds {self.options.seed} to {seed - 1}, {self.stopped} compared in part", flush=True)
 
 
+def failure_of(driver, path):
+    """The kind of failure a module shows, or None."""
+    driver.classes.clear()
+    driver.batch([path])
+    return next(iter(driver.classes), None)
+
+
+def shrink_decisions(driver, options, path, kind, small):
+    """For a module of gen.py: takes decisions away, then makes them smaller, as long as the failure stays."""
+    best, end = gen.decisions(int(re.search(r"gen-(\d+)\.wasm$", path)[1])), time.time() + options.seconds
+
+    def fails(taken):
+        try:
+            data = gen.replay(taken)
+        except RecursionError:
+            return False
+        with open(small, "wb") as f:
+            f.write(data)
+        return failure_of(driver, small) == kind
+
+    if not fails(best):
+        sys.exit(f"{path} was made by another version of gen.py")
+    improved = True
+    while improved and time.time() < end:
+        improved = False
+        for make in (lambda t, i, n: t[:i] + t[i + n:], lambda t, i, n: t[:i] + [0] * n + t[i + n:]):
+            n = max(1, len(best) // 4)
+            while n and time.time() < end:
+                i = 0
+                while i < len(best) and time.time() < end:
+                    shorter = make(best, i, n)
+                    if shorter != best and fails(shorter):
+                        best, improved = shorter, True
+                    else:
+                        i += n
+                n //= 2
+        while best and best[-1] == 0:
+            best.pop()
+    fails(best)
+
+
+def shrink(driver, options, path):
+    """Decision by decision for gen.py's modules; else by `wasm-tools shrink`, with this program as its judge."""
+    small = path[:-5] + ".small.wasm"
+    driver.quiet = True
+    kind = failure_of(driver, path)
+    if not kind:
+        sys.exit(f"{path} does not fail")
+    named = re.search(r"mode ([a-z0-9-]+):", driver.what)
+    driver.mode = ["--mode=" + named[1]] if named else []
+    if re.search(r"gen-\d+\.wasm$", path):
+        shrink_decisions(driver, options, path, kind, small)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            judge = folder + "/judge"
+            with open(judge, "w") as f:
+                f.write(f"#!/bin/sh\nexec '{sys.executable}' '{os.path.abspath(__file__)}' --differ '{options.differ}' "
+                        f"--out {folder} --like {shlex.quote(kind)} \"$1\" >/dev/null 2>&1\n")
+            os.chmod(judge, 0o755)
+            subprocess.run([options.wasm_tools, "shrink", judge, path, "--output", small, "--attempts", "300"])
+    subprocess.run([options.wasm_tools, "print", small, "-o", small[:-5] + ".wat"])
+    print(f"{kind}: {os.path.getsize(path)} bytes to {os.path.getsize(small)}: {small}")
+    return 0
+
+
 def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--seed", type=int, default=int(time.time()) * 1000)
-    p.add_argument("--max-failures", type=int, default=20)
+    p.add_argument("--max-failures", type=int, default=1000)
     p.add_argument("--differ", default=os.path.join(root, "build/fuzz/differ"))
     beside = os.path.join(os.path.dirname(sys.executable), "wasm-tools")
     p.add_argument("--wasm-tools", default=beside if os.path.exists(beside) else "wasm-tools")
     p.add_argument("--out", default=os.path.join(root, "build/fuzz-failures"))
+    p.add_argument("--shrink", metavar="FILE")
+    p.add_argument("--like", help=argparse.SUPPRESS)
     p.add_argument("--validity", action="store_true")
     p.add_argument("files", nargs="*")
     options = p.parse_args()
@@ -322,6 +410,10 @@ def main():
     files = []
     for f in options.files:
         files += sorted(os.path.join(f, n) for n in os.listdir(f) if n.endswith(".wasm")) if os.path.isdir(f) else [f]
+    if options.shrink:
+        return shrink(driver, options, options.shrink)
+    if options.like:  # the judge of shrink: 0 when the file fails in the same way
+        return 0 if failure_of(driver, files[0]) == options.like else 1
     if files and options.validity:
         BASES.extend(d for d in (open(f, "rb").read() for f in files) if len(d) > 12)
         driver.run()
@@ -330,6 +422,8 @@ def main():
             driver.batch(files[i:i + BATCH])
     else:
         driver.run()
+    for kind, n in driver.classes.most_common():
+        print(f"{n:6d} times: {kind[:200]}")
     print(f"{driver.passed} passed, {driver.failed} failed")
     return 1 if driver.failed else 0
 

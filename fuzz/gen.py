@@ -44,6 +44,34 @@ DOUBLES = [b"\0" * 8, b"\0" * 7 + b"\x80", b"\0" * 6 + b"\xf0?", b"\0" * 6 + b"\
            b"\xff" * 6 + b"\xef\x7f", b"\x01" + b"\0" * 7, b"\0" * 6 + b"\xe0A", b"\0" * 6 + b"\xf0C", b"\x18-DT\xfb!\t@"]
 
 
+class Tape(random.Random):
+    """Decisions as a list of numbers: recorded from a seed, or replayed (zeros after its end), so that a failing module
+    can be made smaller by taking decisions away. Zero is the plainest choice everywhere."""
+
+    def __init__(self, seed=None, replay=None):
+        self.replay, self.taken = replay, []
+        super().__init__(seed)
+
+    def decide(self, n):
+        at = len(self.taken)
+        v = super()._randbelow(n) if self.replay is None else self.replay[at] % n if at < len(self.replay) else 0
+        self.taken.append(v)
+        return v
+
+    def over(self):
+        return self.replay is not None and len(self.taken) >= len(self.replay)
+
+    def random(self):
+        return self.decide(4096) / 4096
+
+    def choice(self, items):
+        return items[self.decide(len(items))]
+
+    def randrange(self, low, high=None):
+        low, high = (0, low) if high is None else (low, high)
+        return low + self.decide(high - low)
+
+
 def uleb(n):
     out = bytearray()
     while n > 0x7f:
@@ -71,11 +99,12 @@ def section(kind, body):
 
 
 class Module:
-    def __init__(self, seed):
-        r = self.r = random.Random(seed)
+    def __init__(self, r):
+        self.r = r
         self.types = []
-        self.signatures = [self.signature() for _ in range(r.choice([2, 4, 8]))]
-        self.funcs = [r.choice(self.signatures) for _ in self.signatures] + self.signatures
+        self.size = r.choice([0, 0, 0, 1, 2])  # many small modules: their failures are easy to read
+        self.signatures = [self.signature() for _ in range(r.choice([[1, 1, 2], [2, 3], [4, 8]][self.size]))]
+        self.funcs = [r.choice(self.signatures) for _ in range(r.choice([0, 1, len(self.signatures)]))] + self.signatures
         self.globals = [r.choice(TYPES) for _ in range(r.randrange(2, 7))]  # after the budget, global 0
 
     def signature(self):
@@ -100,7 +129,7 @@ class Module:
         inits = [b"\x7f\1\x41\0\x0b"] + [bytes([t]) + b"\1" + self.constant(t) + b"\x0b" for t in self.globals]
         table = [uleb(i) for i in range(n)]
         types = [b"\x60" + vec([bytes([t]) for t in p]) + vec([bytes([t]) for t in q]) for p, q in self.types]
-        data = bytes(self.r.randrange(256) for _ in range(512))
+        data = bytes((i * 167 + i // 7) & 0xff for i in range(512))
         return b"\0asm\1\0\0\0" + b"".join([
             section(1, vec(types)), section(3, vec(func_types)),
             section(4, vec([b"\x70\1" + uleb(n + 1) + uleb(n + 1)])),
@@ -134,17 +163,17 @@ class Function:
         self.m, self.r = m, m.r
         self.params, self.results = m.funcs[index]
         r = self.r
-        self.locals = list(self.params) + [r.choice(TYPES) for _ in range(r.choice([2, 4, 8, 8, 20, 70]))]
+        self.locals = list(self.params) + [r.choice(TYPES) for _ in range(r.choice([[1, 2, 4, 8], [4, 8, 20], [8, 20, 70]][m.size]))]
         self.plain = len(self.locals)  # code may write those below; counters of loops come after
-        self.hot = [r.randrange(self.plain) for _ in range(6)]
+        self.hot = [r.randrange(self.plain) for _ in range(4)]
         self.out = bytearray()
         self.labels = []  # (types, is loop), innermost last
-        self.room = r.choice([60, 200, 500, 900])
+        self.room = r.choice([[5, 20, 40, 80], [60, 200], [200, 500, 900]][m.size])
 
     def body(self):
         self.labels.append((self.results, False))
         self.spend(DEPTH_COST, 0)
-        while self.room > 0:
+        while self.room > 0 and not self.r.over():
             self.statement(0)
         for t in self.results:
             self.expr(t, 2)
@@ -375,7 +404,7 @@ class Function:
 
     def statements(self, depth):
         for _ in range(self.r.choice([0, 1, 1, 2, 3])):
-            if self.room > 0:
+            if self.room > 0 and not self.r.over():
                 self.statement(depth)
 
     def statement(self, depth):
@@ -514,7 +543,17 @@ class Function:
 
 
 def module(seed):
-    return Module(seed).bytes()
+    return Module(Tape(seed)).bytes()
+
+
+def decisions(seed):
+    tape = Tape(seed)
+    Module(tape).bytes()
+    return tape.taken
+
+
+def replay(taken):
+    return Module(Tape(replay=taken)).bytes()
 
 
 if __name__ == "__main__":
