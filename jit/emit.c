@@ -138,7 +138,6 @@ static void truncate_stack(rl_emitter *e, u32 to) {
         rl_val v = rl_vs_pop(e);
         rl_vs_release(e, &v);
     }
-    if (e->low > to) e->low = to;
 }
 
 /* The rest of this construct cannot be reached. */
@@ -153,7 +152,8 @@ static void push_slots(rl_emitter *e, const u8 *types, u32 n) {
 
 /* Operands under a construct whose label is a merge go to slots and stay there until its end. */
 static void flush_below(rl_emitter *e, u32 to) {
-    if (e->low < to) rl_vs_flush_operands(e, e->low, to), e->low = to;
+    if (e->flat < to) rl_vs_flush_operands(e, e->flat, to), e->flat = to;
+    if (e->low < to) e->low = to;
 }
 
 /* Parameters of a merge live in slots, constants included. */
@@ -440,7 +440,6 @@ static void emit_end(rl_emitter *e) {
         truncate_stack(e, c->height);
     }
     e->nctls--;
-    if (e->low > e->depth) e->low = e->depth;
     if (segment && !e->dead) charge(e);
 }
 
@@ -713,7 +712,7 @@ static void reset(rl_emitter *e) {
     e->used = e->locked = e->pinned = e->saved = 0;
     e->inreg = e->dirty = 0;
     e->pend_untracked = 0;
-    e->depth = e->low = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = e->npositions = 0;
+    e->depth = e->low = e->flat = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = e->npositions = 0;
     e->next_note = e->next_segment = e->next_event = 0;
     e->npins = 1;
     e->pins[0].regs = 0;

@@ -104,7 +104,7 @@ struct rl_emitter {
     rl_compile_options opt;
     u8 flavour;
     bool wrap32, memops, checked;
-    u32 low;           /* operands below this position hold no register */
+    u32 low, flat;     /* operands below `low` hold no register; below `flat` they are all slots or constants */
     u32 alloc_gp, alloc_fp, callee_saved; /* allocatable registers, of which callee-saved */
 
     /* current function */

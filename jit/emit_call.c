@@ -36,7 +36,6 @@ static void settle_args(rl_emitter *e, u32 base) {
 /* Locals whose last reader is an argument of this call: no need to save them. Pops the arguments' claims on locals. */
 static u64 pop_args(rl_emitter *e, u32 n) {
     u64 dying = 0;
-    u32 base = e->depth - n;
     for (u32 i = 0; i < n; i++) {
         rl_val v = rl_vs_pop(e);
         if (v.kind == RL_V_LOCAL && v.reg != RL_UNTRACKED && v.last) dying |= rl_bit64(v.reg);
@@ -45,7 +44,6 @@ static u64 pop_args(rl_emitter *e, u32 n) {
         u32 t = (u32)__builtin_ctzll(s);
         if (e->pend[t] || (e->lreg[t] != RL_NOREG && (e->pinned >> e->lreg[t] & 1))) dying &= ~rl_bit64(t);
     }
-    if (e->low > base) e->low = base;
     return dying;
 }
 

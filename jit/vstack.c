@@ -145,9 +145,15 @@ static inline void comp_own(rl_emitter *e, u8 comp, i32 owner) {
     if (comp < RL_COMP_LOCAL) { e->owner[comp] = owner; e->used |= RL_BIT(comp); }
 }
 
+/* The operand at pos is no longer what the watermarks promise. */
+static inline void lower_marks(rl_emitter *e, u32 pos) {
+    if (e->low > pos) e->low = pos;
+    if (e->flat > pos) e->flat = pos;
+}
+
 void rl_vs_push(rl_emitter *e, rl_val v) {
     RL_ROOM(e, e->stack, e->depth, e->cap_stack);
-    if (e->low > e->depth) e->low = e->depth;
+    lower_marks(e, e->depth);
     i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
     switch (v.kind) {
     case RL_V_REG:
@@ -469,6 +475,7 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
         e->stack[pos] = (rl_val){ .kind = RL_V_REG, .type = x.type, .reg = r, .index = RL_NOREG };
         e->owner[r] = (i32)(RL_OWN_OPERAND + pos);
         e->used |= RL_BIT(r);
+        lower_marks(e, pos);
     }
 }
 
