@@ -17,7 +17,6 @@ static const char *missing;
 static void start(void) {
     rl_masm_detect();
     if (!rl_masm_supported(&missing)) status = RL_ERR_UNSUPPORTED;
-    if (!status) status = rl_trap_init();
     if (!status) status = rl_builtin_init();
 }
 
@@ -25,6 +24,7 @@ rl_err rl_engine_init(rl_diag *d) {
     pthread_once(&once, start);
     if (status == RL_ERR_UNSUPPORTED) return rl_diag_set(d, status, "this processor lacks %s", missing);
     if (status) return rl_diag_set(d, status, "the engine cannot start: %s", rl_err_text(status));
+    if (rl_trap_init()) return rl_diag_set(d, RL_ERR_SYSTEM, "cannot handle faults");
     rl_err e = rl_trap_thread_init();
     return e ? rl_diag_set(d, e, "no alternate signal stack") : RL_OK;
 }

@@ -23,8 +23,7 @@
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
 static struct sigaction before[RL_LEN(signals)];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool installed;
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local void *alt_stack;
 
 const char *rl_trap_text(rl_trap t) {
@@ -109,17 +108,22 @@ static void on_fault(int sig, siginfo_t *info, void *ctx) {
     errno = saved;
 }
 
-static void install(void) {
-    struct sigaction a = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+/* Takes the signal, unless it is ours already; somebody may have replaced our handler since. */
+static bool install(u32 i) {
+    struct sigaction a = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER }, now;
     sigemptyset(&a.sa_mask);
-    installed = true;
-    for (u32 i = 0; i < RL_LEN(signals); i++)
-        if (sigaction(signals[i], &a, &before[i])) installed = false;
+    if (sigaction(signals[i], NULL, &now)) return false;
+    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault) return true;
+    before[i] = now;
+    return sigaction(signals[i], &a, NULL) == 0;
 }
 
 rl_err rl_trap_init(void) {
-    pthread_once(&once, install);
-    return installed ? RL_OK : RL_ERR_SYSTEM;
+    bool ok = true;
+    pthread_mutex_lock(&installing);
+    for (u32 i = 0; i < RL_LEN(signals); i++) ok &= install(i);
+    pthread_mutex_unlock(&installing);
+    return ok ? RL_OK : RL_ERR_SYSTEM;
 }
 
 rl_err rl_trap_thread_init(void) {

@@ -14,8 +14,8 @@ typedef enum rl_trap {
 
 const char *rl_trap_text(rl_trap t);
 
-/* Installs the SIGSEGV, SIGBUS, SIGILL, SIGFPE handlers (once per process; keeps and calls earlier ones for faults
- * that are not guest code's). */
+/* Installs the SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE handlers (keeps and calls earlier ones for faults that are not
+ * guest code's). Calling it again takes back signals somebody else has taken meanwhile. */
 rl_err rl_trap_init(void);
 /* Every thread that runs guest code needs an alternate signal stack. */
 rl_err rl_trap_thread_init(void);
