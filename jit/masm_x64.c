@@ -245,14 +245,25 @@ static const u32 ldst_op[] = {
     [RL_ST_8] = X64_MOV_ST8, [RL_ST_16] = X64_OP(X64_66, 0, X64_MOV_ST), [RL_ST_32] = X64_MOV_ST, [RL_ST_64] = X64_MOV_ST | X64_W,
     [RL_ST_F32] = X64_MOVSS_ST, [RL_ST_F64] = X64_MOVSD_ST, [RL_ST_V128] = X64_MOVUPS_ST };
 
-void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) {
+/* A load, store or operation with memory. Plain bases, and linear memory by way of the segment, need no help. */
+static inline __attribute__((always_inline)) void access_mem(rl_masm *m, u32 op, u8 reg, rl_mem a) {
+    bool plain = !a.linear || (m->flavour == RL_FLAVOUR_GUARDED_GS && (a.wrap32 || a.disp <= INT32_MAX));
+    if (RL_LIKELY(plain && a.base != RL_NOREG)) {
+        u8 *p = m->p;
+        m->fault = rl_masm_pos(m);
+        *p = 0x65;
+        p += a.linear;
+        *p = 0x67;
+        p += a.wrap32;
+        m->p = x64_rm_base(p, op, reg, a.base, a.index == RL_NOREG ? RL_RSP : a.index, a.scale, (i32)a.disp);
+        return;
+    }
     x64_mem r = touch(m, a);
-    m->p = x64_rm(m->p, ldst_op[kind], d, r);
+    m->p = x64_rm(m->p, op, reg, r);
 }
-void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) {
-    x64_mem r = touch(m, a);
-    m->p = x64_rm(m->p, ldst_op[kind], s, r);
-}
+
+void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) { access_mem(m, ldst_op[kind], d, a); }
+void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { access_mem(m, ldst_op[kind], s, a); }
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
     x64_mem r = touch(m, a);
     if (kind == RL_ST_8) m->p = x64_st_i8(m->p, imm, r);
@@ -290,8 +301,8 @@ static inline u8 *fmov_if(u8 *p, u32 d, u32 s) { return d == s ? p : x64_rr(p, X
 
 /* d = a + b without a flag written */
 static u8 *lea_add(u8 *p, u32 w, u8 d, u8 a, u8 b) {
-    if ((a & 7) == 5) return x64_lea(p, w, d, (x64_mem){ b, a, 0, 0, 0 });
-    return x64_lea(p, w, d, (x64_mem){ a, b, 0, 0, 0 });
+    bool swap = (a & 7) == 5; /* rbp, r13 as base need a displacement, as index not */
+    return x64_rm_base(p, X64_LEA | X64_WIDTH(w), d, swap ? b : a, swap ? a : b, 0, 0);
 }
 
 static u8 *alu2(u8 *p, rl_bin op, rl_width w, u8 d, u8 s) {
@@ -333,7 +344,7 @@ static u8 *addi(u8 *p, rl_width w, u8 d, u8 a, i64 imm) {
         return x64_alu_ri(p, X64_ADD, w, d, (i32)imm);
     }
     if (imm > INT32_MAX) return x64_alu_ri(x64_mov_rr(p, w, d, a), X64_SUB, w, d, INT32_MIN);
-    return x64_lea(p, w, d, x64_at(a, (i32)imm));
+    return x64_rm_base(p, X64_LEA | X64_WIDTH(w), d, a, RL_RSP, 0, (i32)imm);
 }
 
 static u8 *andi(u8 *p, rl_width w, u8 d, u8 a, i64 imm) {
@@ -394,9 +405,7 @@ void rl_masm_binm(rl_masm *m, rl_bin op, rl_width w, u8 d, u8 a, rl_mem b) {
         return;
     }
     m->p = mov_if(m->p, w, d, a);
-    x64_mem r = touch(m, b);
-    if (op == RL_BIN_MUL) m->p = x64_rm(m->p, X64_IMUL | X64_WIDTH(w), d, r);
-    else m->p = x64_alu_rm(m->p, alu_of[op], w, d, r);
+    access_mem(m, op == RL_BIN_MUL ? X64_IMUL | X64_WIDTH(w) : (u32)(alu_of[op] << 3 | 3) | X64_WIDTH(w), d, b);
 }
 
 void rl_masm_neg(rl_masm *m, rl_width w, u8 d, u8 a) { m->p = x64_unary(mov_if(m->p, w, d, a), X64_NEG, w, d); }
@@ -495,8 +504,7 @@ void rl_masm_cmpi(rl_masm *m, rl_width w, u8 a, i64 imm) {
     m->p = imm ? x64_alu_ri(m->p, X64_CMP, w, a, (i32)imm) : x64_test_rr(m->p, w, a, a);
 }
 void rl_masm_cmpm(rl_masm *m, rl_width w, u8 a, rl_mem b) {
-    x64_mem r = touch(m, b);
-    m->p = x64_alu_rm(m->p, X64_CMP, w, a, r);
+    access_mem(m, (X64_CMP << 3 | 3) | X64_WIDTH(w), a, b);
 }
 void rl_masm_test(rl_masm *m, rl_width w, u8 a, u8 b) { m->p = x64_test_rr(m->p, w, a, b); }
 void rl_masm_testi(rl_masm *m, rl_width w, u8 a, i64 imm) {

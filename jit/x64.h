@@ -68,20 +68,35 @@ static inline x64_mem x64_at(u8 base, i32 disp) { return (x64_mem){ base, RL_RSP
 static inline u8 *x64_put32(u8 *p, u32 v) { rl_store32(p, v); return p + 4; }
 static inline u8 *x64_put64(u8 *p, u64 v) { rl_store64(p, v); return p + 8; }
 
-/* Prefixes and opcode. Written without branches: each part is stored and kept or overwritten. */
-static inline u8 *x64_head(u8 *p, u32 op, u32 reg, u32 index, u32 base) {
-    u32 pp = op >> 12 & 3, map = op >> 8 & 3;
+/* An instruction is put together in a register and stored at once, without branches on what it contains: this is where
+ * the compiler's time goes. Three parts: mandatory prefix, then REX and opcode, then ModRM and what follows. */
+
+static inline u8 *x64_mandatory(u8 *p, u32 op) {
+    u32 pp = op >> 12 & 3;
     *p = (u8)(0xf2f36600u >> (8 * pp));
-    p += pp != 0;
-    u32 rex = 0x40 | (op >> 13 & 8) | (reg >> 1 & 4) | (index >> 2 & 2) | (base >> 3 & 1);
+    return p + (pp != 0);
+}
+static inline u32 x64_rex(u32 op, u32 reg, u32 index, u32 base) {
+    return 0x40 | (op >> 13 & 8) | (reg >> 1 & 4) | (index >> 2 & 2) | (base >> 3 & 1);
+}
+/* Whether the REX byte must be there. */
+static inline u32 x64_rex_used(u32 op, u32 rex, u32 reg, u32 base) {
+    return rex != 0x40 || ((op & X64_BREG) && (reg & ~3u) == 4) || ((op & X64_BRM) && (base & ~3u) == 4);
+}
+/* Opcode bytes with their escapes, and how many they are. */
+static inline u32 x64_opcode(u32 op) {
+    u32 map = op >> 8 & 3, byte = op & 0xff;
+    return map == 0 ? byte : map == 1 ? 0x0f | byte << 8 : (map == 2 ? 0x380fu : 0x3a0fu) | byte << 16;
+}
+static inline u32 x64_opcode_size(u32 op) { return 1 + (op >> 8 & 3) - ((op >> 8 & 3) == 3); }
+
+/* Prefixes and opcode alone; the rest follows. */
+static inline u8 *x64_head(u8 *p, u32 op, u32 reg, u32 index, u32 base) {
+    p = x64_mandatory(p, op);
+    u32 rex = x64_rex(op, reg, index, base), used = x64_rex_used(op, rex, reg, base);
     *p = (u8)rex;
-    p += rex != 0x40 || ((op & X64_BREG) && (reg & ~3u) == 4) || ((op & X64_BRM) && (base & ~3u) == 4);
-    *p = 0x0f;
-    p += map != 0;
-    *p = map == 3 ? 0x3a : 0x38;
-    p += map > 1;
-    *p = (u8)op;
-    return p + 1;
+    rl_store32(p + used, x64_opcode(op));
+    return p + used + x64_opcode_size(op);
 }
 
 static inline u8 *x64_vex(u8 *p, u32 op, u32 reg, u32 v, u32 index, u32 base) {
@@ -132,12 +147,28 @@ static inline u8 *x64_prefix(u8 *p, x64_mem a) {
 }
 
 static inline u8 *x64_rr(u8 *p, u32 op, u32 reg, u32 rm) {
-    p = x64_head(p, op, reg, 0, rm);
-    *p = (u8)(0xc0 | (reg & 7) << 3 | (rm & 7));
-    return p + 1;
+    p = x64_mandatory(p, op);
+    u32 rex = x64_rex(op, reg, 0, rm), used = x64_rex_used(op, rex, reg, rm), size = x64_opcode_size(op);
+    u32 body = x64_opcode(op) | (0xc0 | (reg & 7) << 3 | (rm & 7)) << (8 * size);
+    rl_store64(p, (u64)body << (8 * used) | (rex & -used));
+    return p + used + size + 1;
+}
+/* The common case of x64_rm: a base register, no rip, no prefixes but the given. index: RL_RSP for none. */
+static inline __attribute__((always_inline)) u8 *x64_rm_base(u8 *p, u32 op, u32 reg, u32 base, u32 index, u32 scale, i32 disp) {
+    p = x64_mandatory(p, op);
+    u32 rex = x64_rex(op, reg, index, base), used = x64_rex_used(op & ~X64_BRM, rex, reg, base), size = x64_opcode_size(op);
+    u32 low = base & 7, sib = index != RL_RSP || low == 4, byte = disp == (i8)disp, none = disp == 0 && low != 5;
+    u32 mod = none ? 0 : byte ? 0x40 : 0x80, disp_size = none ? 0 : byte ? 1 : 4;
+    u32 modrm = mod | (reg & 7) << 3 | (sib ? 4 : low) | (scale << 14 | (index & 7) << 11 | low << 8);
+    u64 body = x64_opcode(op) | (u64)modrm << (8 * size);
+    rl_store64(p, body << (8 * used) | (rex & -used));
+    p += used + size + 1 + sib;
+    rl_store32(p, (u32)disp);
+    return p + disp_size;
 }
 static inline u8 *x64_rm(u8 *p, u32 op, u32 reg, x64_mem a) {
     p = x64_prefix(p, a);
+    if (RL_LIKELY(a.base < X64_NONE)) return x64_rm_base(p, op, reg, a.base, a.index, a.scale, a.disp);
     p = x64_head(p, op, reg, a.index, a.base);
     return x64_modrm(p, reg, a);
 }
