@@ -51,7 +51,7 @@ typedef struct rl_memory {
     bool guarded;
     struct rl_instance *users; /* instances with this as memory 0, linked by next_user */
     struct rl_store *store; /* whose limit on the sum of all memories applies; may be NULL */
-    void *pool;     /* who gave the storage: NULL for rl_memory_new's own mapping */
+    struct rl_memory_source *source; /* who gave the storage; NULL: a mapping of its own */
 } rl_memory;
 
 typedef union rl_cell { u64 u64; u32 u32; double f64; float f32; void *ref; } rl_cell; /* a global's value */
@@ -111,10 +111,18 @@ typedef struct rl_extern { /* something that can be imported or exported */
  * one; a test script has one. Not thread-safe. */
 typedef struct rl_store rl_store;
 
+/* Where compact memories come from when they are not to have mappings of their own. */
+typedef struct rl_memory_source {
+    /* At least `bytes` bytes, all zero up to *capacity. NULL: none left, the memory makes its own mapping. */
+    u8 *(*get)(struct rl_memory_source *s, u64 bytes, u64 *capacity);
+    void (*put)(struct rl_memory_source *s, u8 *base, u64 capacity);
+} rl_memory_source;
+
 typedef struct rl_store_config {
     rl_flavour flavour;
     u64 max_memory;   /* bytes of all linear memories together; UINT64_MAX: no limit */
     u64 max_table;    /* elements of one table */
+    rl_memory_source *source; /* of checked memories; NULL: a mapping each. Must outlive the store */
 } rl_store_config;
 
 rl_err rl_store_new(const rl_store_config *c, rl_store **out);

@@ -18,15 +18,27 @@ void rl_memory_refresh(rl_memory *m) {
     }
 }
 
-static bool map_storage(rl_memory *m) {
+/* At least `bytes` zero bytes for a compact memory: from the source, or a mapping of `capacity` bytes. */
+static bool take_storage(rl_memory *m, rl_memory_source *source, u64 bytes, u64 capacity) {
+    u8 *base = source ? source->get(source, bytes, &m->capacity) : NULL;
+    m->source = base ? source : NULL;
+    if (!base) base = rl_os_map(m->capacity = capacity);
+    m->base = base;
+    return base != NULL;
+}
+
+static void give_storage(rl_memory *m) {
+    if (m->source) m->source->put(m->source, m->base, m->capacity);
+    else rl_os_unmap(m->base, m->capacity);
+}
+
+static bool map_storage(rl_memory *m, rl_memory_source *source) {
     if (m->guarded) {
         m->base = rl_os_reserve(GUARDED_RESERVE);
         m->capacity = GUARDED_RESERVE;
         return m->base && rl_os_commit(m->base, m->bytes);
     }
-    m->capacity = RL_MAX(m->bytes, (u64)RL_PAGE);
-    m->base = rl_os_map(m->capacity);
-    return m->base != NULL;
+    return take_storage(m, source, m->bytes, RL_MAX(m->bytes, (u64)RL_PAGE));
 }
 
 rl_err rl_memory_init(rl_memory *m, rl_store *s, const rl_limits *l) {
@@ -37,14 +49,14 @@ rl_err rl_memory_init(rl_memory *m, rl_store *s, const rl_limits *l) {
     if (l->min > MAX_BYTES_32 / RL_PAGE || bytes > m->limit_bytes || !rl_store_charge(s, bytes)) return RL_ERR_LIMIT;
     m->store = s;
     m->bytes = bytes;
-    if (map_storage(m)) return RL_OK;
+    if (map_storage(m, c->source)) return RL_OK;
     rl_memory_fini(m);
     return RL_ERR_NOMEM;
 }
 
 void rl_memory_fini(rl_memory *m) {
     if (m->store) rl_store_refund(m->store, m->bytes);
-    if (!m->pool) rl_os_unmap(m->base, m->capacity);
+    if (m->base) give_storage(m);
     *m = (rl_memory){ 0 };
 }
 
@@ -52,8 +64,17 @@ void rl_memory_fini(rl_memory *m) {
 static bool extend(rl_memory *m, u64 bytes) {
     if (m->guarded) return rl_os_commit(m->base + m->bytes, bytes - m->bytes);
     if (bytes <= m->capacity) return true;
-    if (m->pool) return false;
     u64 to = RL_MIN(RL_MAX(bytes, m->capacity * 2), RL_MIN(m->max_bytes, m->limit_bytes));
+    if (m->source) { /* to a larger slot, or out of the slots */
+        rl_memory old = *m;
+        if (!take_storage(m, old.source, bytes, to)) {
+            *m = old;
+            return false;
+        }
+        memcpy(m->base, old.base, old.bytes);
+        give_storage(&old);
+        return true;
+    }
     u8 *base = rl_os_remap(m->base, m->capacity, to);
     if (!base) return false;
     m->base = base;

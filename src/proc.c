@@ -75,7 +75,7 @@ static void count_memory(rl_proc *p) {
 
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_rt *rt = p->worker->rt;
-    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE };
+    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE, &p->worker->slots.source };
     rl_module *m = s->prog->module;
     rl_func *start = NULL;
     rl_code *code;

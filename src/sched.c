@@ -18,11 +18,13 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt) {
     rl_runq_init(&w->runq);
     rl_wheel_init(&w->wheel, (i64)rl_os_now_ns());
     rl_stacks_init(&w->stacks, rt->config->max_stack);
+    rl_slots_init(&w->slots);
     return rl_io_init(&w->io);
 }
 
 void rl_worker_fini(rl_worker *w) {
     rl_stacks_fini(&w->stacks);
+    rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);
     rl_io_fini(&w->io);
     rl_msg_thread_fini();

@@ -7,6 +7,7 @@
 #include "src/names.h"
 #include "src/proc.h"
 #include "src/rt.h"
+#include "src/slot.h"
 #include "src/stack.h"
 
 /* What a timer belongs to (rl_timer.kind). */
@@ -28,6 +29,7 @@ typedef struct rl_worker {
     rl_wheel wheel;
     rl_io io;
     rl_stacks stacks;
+    rl_slots slots;
     u32 ticks;         /* slices until the next look at timers and readiness */
     rl_rt_stats stats;
 } rl_worker;

@@ -1,0 +1,28 @@
+/* Pooled linear memories: slots of a few sizes, side by side in large mappings. */
+#ifndef RL_SLOT_H
+#define RL_SLOT_H
+
+#include "jit/instance.h"
+
+#define RL_SLOT_CLASSES 7
+
+typedef struct rl_slots {
+    rl_memory_source source; /* first: what stores are given */
+    struct rl_slot_class {
+        u64 size;
+        u32 per_group;
+        struct rl_slot_group *ready;              /* groups with clean slots */
+        struct rl_slot_group *dirty, **dirty_last;/* groups with dirty free slots, longest waiting first */
+        struct rl_slot_chunk *chunks;
+        u32 next_groups;                          /* of the next chunk */
+    } classes[RL_SLOT_CLASSES];
+    int pagemap;             /* /proc/self/pagemap; -1: not there */
+    bool no_scan;            /* the kernel has no PAGEMAP_SCAN */
+    u64 cleaned, scans;      /* statistics: slots made clean again, and system calls for it */
+} rl_slots;
+
+void rl_slots_init(rl_slots *s);
+/* All memories must have been given back. */
+void rl_slots_fini(rl_slots *s);
+
+#endif
