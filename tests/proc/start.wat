@@ -1,0 +1,4 @@
+(module
+  (func $start unreachable)
+  (func (export "_start"))
+  (start $start))
