@@ -86,7 +86,7 @@ static u64 *run(rl_func *f, const u64 *args, u32 parks) {
 
 static struct {
     u8 params[MAX], results[MAX];
-    u32 nparams, nresults, in_words, out_words, parks;
+    u32 nparams, nresults, in_words, out_words, parks, area_words;
     u64 in[2 * MAX], out[2 * MAX];
 } g;
 
@@ -110,6 +110,10 @@ static void generic(void *env, rl_exec *e, u64 *slots) {
     assert_ptr_equal(b->exec, &x);
     assert_ptr_equal(b->stack_limit, x.stack_limit);
     assert_int_equal((uintptr_t)slots % 16, 0);
+    /* between this stub's frame and the saves of the crossing one: its outgoing area, with room for any tail call */
+    char *frame = x.guest_fp, *outer = *(char **)frame;
+    size_t area = (size_t)(outer - 16 - (frame + 16));
+    assert_true(area >= b->tail_bytes && area >= g.area_words * 8);
     assert_true(same(g.params, g.nparams, slots, g.in, true));
     if (b->flavour == RL_FLAVOUR_GUARDED_GS) assert_ptr_equal(gs_base(), b->mem_base);
     if (g.parks) {
@@ -142,6 +146,7 @@ static void random_types_travel(void **state) {
         a->tail_bytes = noise() % 50 * 8;
         b->tail_bytes = noise() % 50 * 8;
         rl_proto *p = rl_proto_intern(g.params, g.nparams, g.results, g.nresults);
+        g.area_words = p->out_words;
         rl_func host, inner, outer;
         assert_int_equal(rl_func_host(&host, RL_STUB_GENERIC, (const void *)(uintptr_t)generic, &g, p, "generic"), RL_OK);
         inner = forwarder(b, &host);
