@@ -123,7 +123,7 @@ void rl_masm_cmp(rl_masm *m, rl_width w, u8 a, u8 b);
 void rl_masm_cmpi(rl_masm *m, rl_width w, u8 a, i64 imm);        /* against 0: test a,a */
 void rl_masm_cmpm(rl_masm *m, rl_width w, u8 a, rl_mem b);       /* a against memory */
 void rl_masm_test(rl_masm *m, rl_width w, u8 a, u8 b);           /* a & b against 0; EQ and NE (and LT_S, GE_S) */
-void rl_masm_testi(rl_masm *m, rl_width w, u8 a, i64 imm);
+void rl_masm_testi(rl_masm *m, rl_width w, u8 a, i64 imm);       /* imm: as for RL_BIN_AND; over INT32_MAX: EQ and NE only */
 void rl_masm_fcmp(rl_masm *m, rl_type t, rl_cc cc, u8 a, u8 b);
 void rl_masm_fcmpm(rl_masm *m, rl_type t, rl_cc cc, u8 a, rl_mem b); /* rl_masm_fcmpm_ok(cc) only */
 bool rl_masm_fcmpm_ok(rl_cc cc);                                  /* memory may be the second operand for this condition */

@@ -362,7 +362,9 @@ static void conditions(void **state) {
                 u8 d = few[i % 7], a = few[i / 7 % 7], b = few[i / 49];
                 i64 imm = imms[noise() % RL_LEN(imms)];
                 cc_case(by, cc, RL_W32, d, a, b, imm);
-                if (by == BY_TESTI ? imm == (i32)imm : rl_masm_cmp_imm_ok(RL_W64, imm)) cc_case(by, cc, RL_W64, d, a, b, imm);
+                bool wide = by == BY_TESTI ? rl_masm_imm_ok(RL_BIN_AND, RL_W64, imm) && (imm == (i32)imm || cc <= RL_CC_NE)
+                                           : rl_masm_cmp_imm_ok(RL_W64, imm);
+                if (wide) cc_case(by, cc, RL_W64, d, a, b, imm);
             }
         }
     for (u32 cc = RL_CC_EQ; cc <= RL_CC_LE_U; cc++)
