@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "src/host/wasi_impl.h"
@@ -51,7 +50,7 @@ static void process_with(const rl_wasi_dir *dirs, u32 ndirs, const int *socks, u
 }
 
 /* With descriptor 3 on a fresh directory of its own. */
-static void process_new(void) {
+__attribute__((unused)) static void process_new(void) {
     strcpy(W.dir, "/tmp/rille-wasi-XXXXXX");
     assert_non_null(mkdtemp(W.dir));
     process_with(&(rl_wasi_dir){W.dir, "d0", false}, 1, NULL, 0, NULL);
