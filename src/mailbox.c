@@ -27,16 +27,6 @@ void rl_mailbox_fini(rl_mailbox *b) {
     rl_mailbox_init(b);
 }
 
-bool rl_mailbox_push(rl_mailbox *b, rl_msg *m) {
-    rl_msg *old = atomic_load_explicit(&b->word, memory_order_relaxed);
-    do {
-        m->next = old == RL_PARKED ? NULL : old;
-        /* release: pairs with the acquire in rl_mailbox_arrivals, so that the owner sees the message's contents.
-         * acquire: pairs with the release in rl_mailbox_park; who wakes sees the owner's saved state. */
-    } while (!atomic_compare_exchange_weak_explicit(&b->word, &old, m, memory_order_acq_rel, memory_order_relaxed));
-    return old == RL_PARKED;
-}
-
 rl_msg *rl_mailbox_arrivals(rl_mailbox *b) {
     rl_msg *m = atomic_load_explicit(&b->word, memory_order_relaxed);
     if (!m || m == RL_PARKED) return NULL;
@@ -49,24 +39,6 @@ rl_msg *rl_mailbox_arrivals(rl_mailbox *b) {
         m = older;
     }
     return list;
-}
-
-bool rl_mailbox_park(rl_mailbox *b) {
-    rl_msg *none = NULL;
-    /* release: pairs with the acquire of the push or unpark that sees RL_PARKED */
-    return atomic_compare_exchange_strong_explicit(&b->word, &none, RL_PARKED, memory_order_release, memory_order_relaxed);
-}
-
-bool rl_mailbox_unpark(rl_mailbox *b) {
-    rl_msg *parked = RL_PARKED;
-    return atomic_compare_exchange_strong_explicit(&b->word, &parked, NULL, memory_order_acquire, memory_order_relaxed);
-}
-
-void rl_mailbox_save(rl_mailbox *b, rl_msg *m) {
-    m->next = NULL;
-    *b->last = m;
-    b->last = &m->next;
-    b->count++;
 }
 
 static bool matches(i64 tag, const u8 *tags, u32 n) {

@@ -52,12 +52,12 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
 static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
     size_t words = 0;
     for (u32 i = 0; i < s->nargs; i++) words += s->arg_types[i] == RL_V128 ? 2 : 1;
-    p->entry = malloc(s->entry_len + 1u);
-    p->args = malloc(words * 8 + s->nargs + 1);
-    if (!p->entry || !p->args) return RL_ERR_NOMEM;
+    p->args = malloc(words * 8 + s->nargs + s->entry_len + 1u);
+    if (!p->args) return RL_ERR_NOMEM;
+    p->arg_types = (u8 *)(p->args + words);
+    p->entry = (char *)p->arg_types + s->nargs;
     memcpy(p->entry, s->entry, s->entry_len);
     p->entry[s->entry_len] = 0;
-    p->arg_types = (u8 *)(p->args + words);
     p->nargs = s->nargs;
     if (words) memcpy(p->args, s->args, words * 8);
     if (s->nargs) memcpy(p->arg_types, s->arg_types, s->nargs);
@@ -148,7 +148,6 @@ void rl_proc_free(rl_proc *p) {
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);
     free_cold(p->cold);
-    free(p->entry);
     free(p->args);
     rl_conf_put(p->conf);
     rl_prog_put(p->prog);
@@ -277,7 +276,6 @@ static bool begin(rl_proc *p) {
     }
     p->phase = RL_PHASE_RUN;
     if (p->root) return true; /* still needed: results */
-    free(p->entry);
     free(p->args);
     p->entry = NULL;
     p->args = NULL;

@@ -66,9 +66,9 @@ typedef struct rl_proc {
     u64 parent;
     struct rl_proc *starter, *starting; /* spawner and child while the child's start function runs */
     struct rl_proc *all_next, **all_at; /* every process of the runtime */
-    char *entry;    /* export to call; owned */
-    u64 *args;      /* arguments, one word each, v128 two; owned */
-    u8 *arg_types;  /* rl_type each; behind args */
+    u64 *args;      /* arguments, one word each, v128 two; owned, and behind them: */
+    u8 *arg_types;  /* rl_type each */
+    char *entry;    /* export to call */
     u32 nargs;
     u64 memory;     /* bytes of linear memory as last counted */
     u64 counted;    /* fuel as last counted */
@@ -106,7 +106,10 @@ bool rl_send(struct rl_rt *rt, u64 pid, rl_msg *m);
 void rl_send_to(rl_proc *p, rl_msg *m);
 
 /* Takes in everything that has arrived: signals take effect, messages are saved. */
-void rl_sig_drain(rl_proc *p);
+void rl_sig_take(rl_proc *p);
+static inline void rl_sig_drain(rl_proc *p) {
+    if (rl_mailbox_arrived(&p->mail)) rl_sig_take(p);
+}
 /* Tells links and monitors of a published process. */
 void rl_sig_ended(rl_proc *p, rl_end end);
 

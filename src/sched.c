@@ -27,6 +27,7 @@ void rl_worker_fini(rl_worker *w) {
     rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);
     rl_io_fini(&w->io);
+    free(w->scratch);
     rl_msg_thread_fini();
 }
 

@@ -21,6 +21,8 @@ typedef struct rl_delayed {
     u64 owner, id; /* whose timer table has it, and where */
 } rl_delayed;
 
+#define RL_SCRATCH 32768u
+
 typedef struct rl_worker {
     struct rl_rt *rt;
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
@@ -30,6 +32,7 @@ typedef struct rl_worker {
     rl_io io;
     rl_stacks stacks;
     rl_slots slots;
+    void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
     u32 ticks;         /* slices until the next look at timers and readiness */
     rl_rt_stats stats;
 } rl_worker;

@@ -72,7 +72,7 @@ static bool take(rl_proc *p, rl_msg *m) {
     return false;
 }
 
-void rl_sig_drain(rl_proc *p) {
+void rl_sig_take(rl_proc *p) {
     rl_msg *m = rl_mailbox_arrivals(&p->mail);
     while (m) {
         rl_msg *next = m->next;

@@ -6,23 +6,12 @@
 
 #include <stdlib.h>
 
-/* Keys are our own counters, hashes of our own, or file descriptors: nothing a guest can choose freely. */
-static u32 home(const rl_map *m, u64 key) { return (u32)(key ^ key >> 32) & (m->cap - 1); }
-
-static rl_map_slot *find(const rl_map *m, u64 key) {
-    u32 i = home(m, key);
-    while (m->slots[i].val && m->slots[i].key != key) i = (i + 1) & (m->cap - 1);
-    return &m->slots[i];
-}
-
-void *rl_map_get(const rl_map *m, u64 key) { return m->count ? find(m, key)->val : NULL; }
-
 static rl_err grow(rl_map *m) {
     rl_map bigger = { .cap = m->cap ? m->cap * 2 : 8, .count = m->count };
     if (!bigger.cap) return RL_ERR_LIMIT;
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
     if (!bigger.slots) return RL_ERR_NOMEM;
-    RL_MAP_EACH(m, s) *find(&bigger, s->key) = *s;
+    RL_MAP_EACH(m, s) *rl_map_find(&bigger, s->key) = *s;
     free(m->slots);
     *m = bigger;
     return RL_OK;
@@ -30,7 +19,7 @@ static rl_err grow(rl_map *m) {
 
 rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old) {
     if (m->count + 1 > m->cap / 4 * 3) RL_TRY(grow(m));
-    rl_map_slot *s = find(m, key);
+    rl_map_slot *s = rl_map_find(m, key);
     if (old) *old = s->val;
     m->count += !s->val;
     *s = (rl_map_slot){ key, val };
@@ -39,14 +28,14 @@ rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old) {
 
 void *rl_map_del(rl_map *m, u64 key) {
     if (!m->count) return NULL;
-    rl_map_slot *hole = find(m, key);
+    rl_map_slot *hole = rl_map_find(m, key);
     void *val = hole->val;
     if (!val) return NULL;
     m->count--;
     u32 mask = m->cap - 1, h = (u32)(hole - m->slots);
     for (u32 i = (h + 1) & mask; m->slots[i].val; i = (i + 1) & mask) {
         /* a key may move back into the hole unless its home lies behind the hole */
-        if (((i - home(m, m->slots[i].key)) & mask) < ((i - h) & mask)) continue;
+        if (((i - rl_map_home(m, m->slots[i].key)) & mask) < ((i - h) & mask)) continue;
         m->slots[h] = m->slots[i];
         h = i;
     }

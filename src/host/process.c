@@ -115,6 +115,12 @@ typedef struct args {
     u64 words[2 * (MAX_ARGS + 1)];
 } args;
 
+static args *scratch(rl_worker *w) {
+    _Static_assert(sizeof(args) <= RL_SCRATCH, "");
+    if (!w->scratch) w->scratch = malloc(RL_SCRATCH);
+    return w->scratch;
+}
+
 /* Records of 17 bytes: a type and 16 bytes of value. False after a trap. */
 static bool read_args(rl_host *h, i32 ptr, i32 len, args *a) {
     const u8 *p = rl_host_range(h, (u32)ptr, (u32)len);
@@ -167,7 +173,7 @@ static bool make_child(rl_host *h, i64 config, i64 module, i32 entry_ptr, i32 en
         rl_exec_fail(&h->exec, p->conf->can_spawn ? "a start function may not spawn" : "this process may not spawn");
         return false;
     }
-    args *a = malloc(sizeof *a);
+    args *a = scratch(p->worker);
     if (a && (s.entry = rl_guest_text(h, entry_ptr, entry_len)) && read_args(h, params_ptr, params_len, a) &&
         choose(h, config, module, &s, status, d)) {
         s.args = a->words;
@@ -179,7 +185,6 @@ static bool make_child(rl_host *h, i64 config, i64 module, i32 entry_ptr, i32 en
     } else if (!a) {
         rl_exec_fail(&h->exec, "out of memory");
     }
-    free(a);
     p->starting = child;
     if (child) child->starter = p;
     return child;
