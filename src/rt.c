@@ -19,17 +19,19 @@ static void on_signal(int sig) {
     if (io) rl_io_wake(io);
 }
 
-static void catch_signals(rl_io *io, struct sigaction old[2]) {
-    struct sigaction a = { .sa_handler = on_signal };
+static void catch_signals(rl_io *io, struct sigaction old[3]) {
+    struct sigaction a = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
     atomic_store(&rl_rt_signal, 0);
     atomic_store_explicit(&signal_io, io, memory_order_release);
     sigaction(SIGINT, &a, &old[0]);
     sigaction(SIGTERM, &a, &old[1]);
+    sigaction(SIGPIPE, &ignore, &old[2]); /* a reader that went away is an errno of one write, not our death */
 }
 
-static void release_signals(const struct sigaction old[2]) {
+static void release_signals(const struct sigaction old[3]) {
     sigaction(SIGINT, &old[0], NULL);
     sigaction(SIGTERM, &old[1], NULL);
+    sigaction(SIGPIPE, &old[2], NULL);
     atomic_store(&signal_io, NULL);
 }
 
@@ -99,7 +101,7 @@ static void clear(rl_rt *rt) {
 }
 
 static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
-    struct sigaction old[2];
+    struct sigaction old[3];
     const rl_rt_config *c = rt->config;
     rl_conf *conf = rl_conf_new();
     rl_err e = conf ? fill_conf(conf, c) : RL_ERR_NOMEM;

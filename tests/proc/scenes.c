@@ -42,6 +42,33 @@ RILLE_ENTRY(spinner)(int64_t unused) {
     for (volatile int i = 0;; i++) {}
 }
 
+/* the module in child.wasm, compiled */
+static int64_t child_module(void) {
+    static uint8_t bytes[4096];
+    int64_t id = -1;
+    FILE *f = fopen("child.wasm", "rb");
+    size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    rille_process_compile_module(rille_address(bytes), (int32_t)n, rille_address(&id));
+    return id;
+}
+static int32_t spawn_child(int64_t link, int64_t *id) {
+    return rille_process_spawn(link, RILLE_SAME, child_module(), rille_address("entry"), 5, 0, 0, rille_address(id));
+}
+RILLE_ENTRY(spawner)(int64_t link) {
+    int64_t id;
+    rille_send(1, 1, "", 0);
+    spawn_child(link, &id);
+    rille_send(1, 2, "", 0);
+    rille_receive_tag(99, RILLE_FOREVER);
+}
+RILLE_ENTRY(namer)(int64_t unused) {
+    int64_t node, id;
+    int32_t result = rille_process_get_or_spawn(rille_address("the child"), 9, 0, RILLE_SAME, child_module(),
+                                                rille_address("entry"), 5, 0, 0, rille_address(&node), rille_address(&id));
+    (void)unused;
+    rille_send(1, 20 + result, "", 0);
+}
+
 static void wait_gone(int64_t id) {
     while (rille_process_exists(id)) rille_process_sleep_ms(1);
 }
@@ -85,6 +112,37 @@ int main(int argc, char **argv) {
         int n = atoi(argv[2]);
         for (int i = 0; i < n; i++) rille_spawn("sleeper", 0);
         printf("%lld spawned\n", (long long)rille_spawn("sleeper", 0) - 1);
+    } else if (!strcmp(scene, "start")) { /* spawn waits for a start function that waits; others run meanwhile */
+        int64_t id = rille_spawn("spawner", 1);
+        for (int i = 0; i < 4; i++) {
+            rille_receive(RILLE_FOREVER);
+            printf("%lld ", (long long)rille_message_get_tag());
+        }
+        printf("child %d\n", rille_process_exists(id + 1));
+    } else if (!strcmp(scene, "start-kill")) { /* its spawner is killed: the child never comes to life */
+        int64_t id = rille_spawn("spawner", 0);
+        rille_receive(RILLE_FOREVER);
+        rille_process_sleep_ms(10);
+        rille_process_kill(id);
+        printf("then %d\n", rille_receive(200));
+    } else if (!strcmp(scene, "start-name")) { /* two want the name at once: one spawns, the other waits and finds it */
+        rille_spawn("namer", 0);
+        rille_spawn("namer", 0);
+        for (int i = 0; i < 4; i++) {
+            rille_receive(RILLE_FOREVER);
+            printf("%lld ", (long long)rille_message_get_tag());
+        }
+        puts("");
+    } else if (!strcmp(scene, "start-name-kill")) { /* who reserved it is killed: the name is free */
+        int64_t id = rille_spawn("namer", 0);
+        rille_process_sleep_ms(10);
+        rille_process_kill(id);
+        rille_spawn("namer", 0);
+        for (int i = 0; i < 3; i++) {
+            rille_receive(RILLE_FOREVER);
+            printf("%lld ", (long long)rille_message_get_tag());
+        }
+        puts("");
     } else {
         return 2;
     }
