@@ -85,7 +85,9 @@ static rl_err set(rl_func *f, const void *fn, const char *name, const char *resu
     u8 in[8], out[2];
     u32 nin = types_of(params, in), nout = types_of(results, out);
     rl_proto *p = rl_proto_intern(in, nin, out, nout);
-    return p ? rl_func_host(f, RL_STUB_BUILTIN, fn, NULL, p, name) : RL_ERR_NOMEM;
+    if (!p) return RL_ERR_NOMEM;
+    rl_func_declare(f, RL_STUB_BUILTIN, fn, NULL, p, name);
+    return RL_OK;
 }
 
 rl_err rl_builtin_init(void) {

@@ -11,7 +11,8 @@ typedef enum rl_builtin {
     RL_BUILTIN_COUNT
 } rl_builtin;
 
-/* Records with constant addresses (compiled code embeds them); filled by rl_builtin_init, once, before compiling. */
+/* Records with constant addresses (compiled code embeds them); declared by rl_builtin_init, once, before compiling, made
+ * ready (rl_func_ready) by the compiler when it first embeds one. */
 extern rl_func rl_builtin_funcs[RL_BUILTIN_COUNT];
 rl_err rl_builtin_init(void);
 

@@ -83,7 +83,7 @@ static u8 *place_vals(rl_exec *x, u8 *sp, const rl_proto *p, size_t distance) {
 /* The ENTRY frame's two words: its address to "resume" at, and the function. */
 static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t distance) {
     const void *entry = rl_stub_get(f->proto, RL_STUB_ENTRY);
-    if (!entry) return NULL;
+    if (!entry || !rl_func_ready(f)) return NULL;
     sp = place_vals(x, sp, f->proto, distance);
     if (!sp || sp - 16 < (u8 *)x->stack_limit) return NULL;
     u32 words = words_of(f->proto->params, f->proto->nparams);

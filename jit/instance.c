@@ -212,9 +212,23 @@ bool rl_instance_export(rl_instance *i, const char *name, size_t len, rl_extern 
     }
 }
 
-rl_err rl_func_host(rl_func *f, rl_stub kind, const void *fn, void *env, rl_proto *proto, const char *name) {
-    const void *stub = rl_stub_get(proto, kind);
-    *f = (rl_func){ .code = stub, .xcode = stub, .type_id = proto->id, .index = UINT32_MAX, .fn = fn, .env = env,
+void rl_func_declare(rl_func *f, rl_stub kind, const void *fn, void *env, rl_proto *proto, const char *name) {
+    *f = (rl_func){ .xcode = (const void *)(uintptr_t)kind, .type_id = proto->id, .index = UINT32_MAX, .fn = fn, .env = env,
                     .proto = proto, .name = name };
-    return stub ? RL_OK : RL_ERR_NOMEM;
+}
+
+bool rl_func_ready(rl_func *f) {
+    /* acquire: pairs with the release below; several threads may make one record ready, and write the same */
+    uintptr_t x = (uintptr_t)__atomic_load_n(&f->xcode, __ATOMIC_ACQUIRE);
+    if (RL_LIKELY(x >= RL_STUB_COUNT)) return true;
+    const void *stub = rl_stub_get(f->proto, (rl_stub)x);
+    if (!stub) return false;
+    __atomic_store_n(&f->code, stub, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->xcode, stub, __ATOMIC_RELEASE);
+    return true;
+}
+
+rl_err rl_func_host(rl_func *f, rl_stub kind, const void *fn, void *env, rl_proto *proto, const char *name) {
+    rl_func_declare(f, kind, fn, env, proto, name);
+    return rl_func_ready(f) ? RL_OK : RL_ERR_NOMEM;
 }

@@ -142,8 +142,12 @@ bool rl_instance_export(rl_instance *i, const char *name, size_t len, rl_extern 
 /* The record of function `index` (made on demand when the module gave it no slot). */
 rl_func *rl_instance_func(rl_instance *i, u32 index);
 
-/* Host function records: kind is RL_STUB_HOST, _BUILTIN or _GENERIC. Owned by the caller, must outlive instances. */
+/* Host function records: kind is RL_STUB_HOST, _BUILTIN or _GENERIC. Owned by the caller, must outlive instances.
+ * rl_func_declare leaves the stub to be made when the function is first linked or called by rl_exec_call: for tables
+ * of many functions. Compiled code may only see a record that is ready. */
 rl_err rl_func_host(rl_func *f, rl_stub kind, const void *fn, void *env, rl_proto *proto, const char *name);
+void rl_func_declare(rl_func *f, rl_stub kind, const void *fn, void *env, rl_proto *proto, const char *name);
+bool rl_func_ready(rl_func *f); /* false: out of memory. Thread-safe. */
 
 rl_err rl_memory_new(rl_store *s, const rl_limits *l, rl_memory **out);
 /* Previous size in pages, or -1. May move a compact memory: every cached base is refreshed. */

@@ -85,7 +85,7 @@ static void name_failure(const rl_module *m, const rl_import *imp, const rl_exte
     else ++*omitted;
 }
 
-static void take(rl_instance *i, const rl_import *imp, const rl_extern *x) {
+static bool take(rl_instance *i, const rl_import *imp, const rl_extern *x) {
     char *base = (char *)i;
     const rl_layout *l = i->layout;
     switch (imp->kind) {
@@ -94,6 +94,7 @@ static void take(rl_instance *i, const rl_import *imp, const rl_extern *x) {
     case RL_KIND_MEMORY: *(rl_memory **)(base + l->memories + 8 * imp->index) = x->memory; break;
     default: *(rl_cell **)(base + l->globals + 8 * imp->index) = x->global.cell; break;
     }
+    return imp->kind != RL_KIND_FUNC || rl_func_ready(x->func);
 }
 
 static rl_err resolve_imports(rl_instance *i, rl_resolver *resolve, void *env, rl_diag *d) {
@@ -104,7 +105,7 @@ static rl_err resolve_imports(rl_instance *i, rl_resolver *resolve, void *env, r
         rl_extern x = { 0 };
         bool there = resolve && resolve(env, m, &m->imports[n], &x);
         if (there && matches(m, &m->imports[n], &x)) {
-            take(i, &m->imports[n], &x);
+            if (!take(i, &m->imports[n], &x)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for a stub");
         } else {
             failed++;
             name_failure(m, &m->imports[n], there ? &x : NULL, text, sizeof text, &omitted);

@@ -10,7 +10,7 @@
  * (2.7 % of size for a second pass). Short jumps inside one operation are the exception: both ends are at hand. */
 #include "jit/masm.h"
 
-#include <cpuid.h>
+#include <sys/platform/x86.h>
 #include <stdlib.h>
 
 #include "jit/stub.h"
@@ -191,21 +191,14 @@ bool rl_masm_has_memops(void) { return true; }
 bool rl_masm_can_wrap32(const rl_masm *m) { return m->flavour == RL_FLAVOUR_GUARDED_GS; }
 bool rl_masm_lea_ok(u8 scale) { return scale <= 3; }
 
+/* The C library has asked the processor (and the system, about the registers it saves) already; asking again costs some
+ * ten microseconds in a virtual machine. */
 void rl_masm_detect(void) {
-    u32 a, b, c, d, b7 = 0, c81 = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return;
-    u32 c1 = c;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) b7 = b;
-    if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) c81 = c;
-    bool avx = (c1 & bit_AVX) && (c1 & bit_OSXSAVE);
-    if (avx) { /* does the system save the registers? */
-        u32 lo, hi;
-        __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-        avx = (lo & 6) == 6;
-    }
+    bool avx = CPU_FEATURE_ACTIVE(AVX);
     /* BMI2's instructions are VEX-encoded, so they depend on the system's support too */
-    rl_x64_cpu = (x64_cpu){ .avx = avx, .bmi2 = avx && (b7 & bit_BMI2), .tzcnt = b7 & bit_BMI, .lzcnt = c81 & bit_ABM,
-                            .popcnt = c1 & bit_POPCNT, .sse41 = c1 & bit_SSE4_1 };
+    rl_x64_cpu = (x64_cpu){ .avx = avx, .bmi2 = avx && CPU_FEATURE_ACTIVE(BMI2), .tzcnt = CPU_FEATURE_ACTIVE(BMI1),
+                            .lzcnt = CPU_FEATURE_ACTIVE(LZCNT), .popcnt = CPU_FEATURE_ACTIVE(POPCNT),
+                            .sse41 = CPU_FEATURE_ACTIVE(SSE4_1) };
 }
 
 bool rl_masm_supported(const char **missing) {

@@ -53,12 +53,10 @@ static void number_slots(rl_module *m) {
         if (m->func_slot[i] != UINT32_MAX) m->func_slot[i] = m->nfunc_slots++;
 }
 
-static rl_err load(rl_module *m, const u8 *bytes, size_t size, rl_diag *d) {
-    u8 *copy = malloc(size + RL_MODULE_PAD);
-    if (!copy) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
-    if (size) memcpy(copy, bytes, size);
-    memset(copy + size, 0, RL_MODULE_PAD);
-    m->bytes = copy;
+/* m owns bytes, which have RL_MODULE_PAD bytes of room behind them. */
+static rl_err load(rl_module *m, u8 *bytes, size_t size, rl_diag *d) {
+    memset(bytes + size, 0, RL_MODULE_PAD);
+    m->bytes = bytes;
     m->size = (u32)size;
     RL_TRY(rl_decode(m, d));
     RL_TRY(validate_bodies(m, d));
@@ -67,17 +65,38 @@ static rl_err load(rl_module *m, const u8 *bytes, size_t size, rl_diag *d) {
     return RL_OK;
 }
 
-rl_err rl_module_new(const u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
-    *out = NULL;
-    if (size > RL_MAX_MODULE_BYTES)
-        return rl_diag_set(d, RL_ERR_LIMIT, "module too large: %zu bytes, at most %u", size, RL_MAX_MODULE_BYTES);
-    rl_module *m = calloc(1, sizeof *m);
-    if (!m) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+/* Takes padded bytes, also on failure. NULL: out of memory. */
+static rl_err make(u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
+    rl_module *m = bytes ? calloc(1, sizeof *m) : NULL;
+    if (!m) {
+        free(bytes);
+        return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+    }
     atomic_init(&m->refs, 1);
     rl_err e = load(m, bytes, size, d);
     if (e) rl_module_put(m);
     else *out = m;
     return e;
+}
+
+static rl_err too_large(size_t size, rl_diag *d) {
+    return rl_diag_set(d, RL_ERR_LIMIT, "module too large: %zu bytes, at most %u", size, RL_MAX_MODULE_BYTES);
+}
+
+rl_err rl_module_new(const u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
+    *out = NULL;
+    if (size > RL_MAX_MODULE_BYTES) return too_large(size, d);
+    u8 *copy = malloc(size + RL_MODULE_PAD);
+    if (copy && size) memcpy(copy, bytes, size);
+    return make(copy, size, out, d);
+}
+
+rl_err rl_module_take(u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
+    *out = NULL;
+    u8 *padded = size > RL_MAX_MODULE_BYTES ? NULL : realloc(bytes, size + RL_MODULE_PAD);
+    if (padded) return make(padded, size, out, d);
+    free(bytes);
+    return size > RL_MAX_MODULE_BYTES ? too_large(size, d) : make(NULL, 0, out, d);
 }
 
 rl_module *rl_module_get(rl_module *m) {

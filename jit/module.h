@@ -123,6 +123,8 @@ typedef struct rl_module {
 /* Decodes and validates. `bytes` is copied. On failure *out is NULL and d says what and where.
  * Text modules are not accepted here (src/cli converts first). */
 rl_err rl_module_new(const u8 *bytes, size_t size, rl_module **out, rl_diag *d);
+/* The same without a copy: `bytes` come from malloc and belong to the engine from now on, also on failure. */
+rl_err rl_module_take(u8 *bytes, size_t size, rl_module **out, rl_diag *d);
 rl_module *rl_module_get(rl_module *m);
 void rl_module_put(rl_module *m);
 

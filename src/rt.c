@@ -19,8 +19,9 @@ static void on_signal(int sig) {
     if (io) rl_io_wake(io);
 }
 
+/* A guest's stack has no room for a handler. */
 static void catch_signals(rl_io *io, struct sigaction old[3]) {
-    struct sigaction a = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
+    struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK }, ignore = { .sa_handler = SIG_IGN };
     atomic_store(&rl_rt_signal, 0);
     atomic_store_explicit(&signal_io, io, memory_order_release);
     sigaction(SIGINT, &a, &old[0]);

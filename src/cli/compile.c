@@ -11,15 +11,15 @@ typedef struct figures {
     u64 code_bytes, native_bytes, functions, validate_ns, compile_ns, cpu_ns, peak_bytes, spills, ops;
 } figures;
 
-/* Frees *bytes as soon as the module has its copy, so that the peak is the engine's. */
+/* Takes *bytes. */
 static rl_err measure(const rl_args *a, u8 **bytes, size_t size, figures *out, rl_diag *d) {
     rl_module *m;
     rl_code *c;
     u64 wall = rl_os_now_ns(), cpu = rl_os_thread_cpu_ns();
-    RL_TRY(rl_module_new(*bytes, size, &m, d));
-    out->validate_ns = rl_os_now_ns() - wall;
-    free(*bytes);
+    u8 *taken = *bytes;
     *bytes = NULL;
+    RL_TRY(rl_module_take(taken, size, &m, d));
+    out->validate_ns = rl_os_now_ns() - wall;
     rl_err e = rl_code_get(m, rl_flavour_pick(a->memory != 2), RL_COMPILE_EAGER, 1, &c, d);
     out->cpu_ns = rl_os_thread_cpu_ns() - cpu;
     if (!e) {

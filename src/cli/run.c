@@ -273,9 +273,7 @@ static rl_err load_module(const char *path, rl_module **m, rl_diag *d) {
     u8 *bytes = NULL;
     size_t size;
     rl_err e = rl_cli_load(path, &bytes, &size, d);
-    if (!e) e = rl_module_new(bytes, size, m, d);
-    free(bytes);
-    return e;
+    return e ? e : rl_module_take(bytes, size, m, d);
 }
 
 int rl_cli_run(const rl_args *a) {

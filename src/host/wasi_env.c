@@ -152,7 +152,8 @@ static void make_records(void) {
     records_ok = true;
     for (u32 i = 0; i < RL_LEN(rows) && records_ok; i++) {
         rl_proto *p = proto_of(rows[i].letters);
-        records_ok = p && !rl_func_host(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
+        records_ok = p != NULL;
+        if (p) rl_func_declare(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
     }
 }
 
