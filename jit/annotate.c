@@ -32,6 +32,8 @@ typedef struct scan {
     rl_vscratch *s;
     rl_diag *d;
     rl_actl *top;
+    rl_fwd fwd;  /* when sets: at most 64 locals, all tracked under their own numbers */
+    bool sets;
     u32 nctl;
     u32 live; /* 1: this point is reachable */
     u32 cost; /* of the current segment */
@@ -61,7 +63,6 @@ static bool push_ctl(scan *v, u8 kind) {
         return false;
     v->top = &v->s->ctls[v->nctl++];
     *v->top = (rl_actl){ .kind = kind, .entered = v->live, .outermost = NONE, .note = NONE };
-    if (v->nctl > v->s->max_nest) v->s->max_nest = v->nctl;
     return true;
 }
 
@@ -77,6 +78,7 @@ static bool open(scan *v, u8 kind) {
     v->s->marks[note] = (rl_mark){ .kind = kind };
     if (!v->live) return true;
     tape(v, RL_TAPE_OPEN, note);
+    if (v->sets && !rl_fwd_open(&v->fwd, note)) return false;
     a->has_loops |= kind == RL_OP_loop;
     if (kind != RL_OP_block) begin_segment(v);
     return true;
@@ -89,6 +91,7 @@ static void otherwise(scan *v) {
     v->live = c->entered;
     if (!v->live) return;
     tape(v, RL_TAPE_ELSE, c->note);
+    if (v->sets) rl_fwd_else(&v->fwd);
     v->s->marks[c->note].has_else = true;
     begin_segment(v);
 }
@@ -101,12 +104,12 @@ static void merge(rl_actl *out, const rl_actl *c) {
     out->calls = saturate(out->calls + (u32)c->calls * (loop ? 8 : 1));
 }
 
-static void close(scan *v, const u8 *p) {
+static bool close(scan *v, const u8 *p) {
     rl_actl *c = v->top--;
     rl_block_note *n = &v->a->notes[c->note];
     v->nctl--;
     n->end = (u32)(p - v->m->bytes);
-    if (!c->entered) return;
+    if (!c->entered) return true;
     bool loop = c->kind == RL_OP_loop;
     c->falls = v->live | c->falls | (c->kind == RL_OP_if); /* an if without else falls through its missing branch */
     v->live = c->falls | (c->branched & !loop);
@@ -117,8 +120,10 @@ static void close(scan *v, const u8 *p) {
     k->outermost = c->outermost;
     k->falls = c->falls;
     tape(v, RL_TAPE_END, c->note);
+    if (v->sets && !rl_fwd_end(&v->fwd)) return false;
     merge(v->top, c);
     if (v->live && !loop && (c->branched || c->kind != RL_OP_block)) begin_segment(v);
+    return true;
 }
 
 /* A reachable branch to the construct `depth` levels out. */
@@ -127,10 +132,12 @@ static inline void branch(scan *v, u32 kind, u32 depth) {
     u32 level = v->nctl - 1 - depth;
     if (level < v->top->outermost) v->top->outermost = level;
     tape(v, kind, depth);
+    if (v->sets) rl_fwd_branch(&v->fwd, depth);
 }
 
 static void stop(scan *v) {
     if (v->live) tape(v, RL_TAPE_STOP, 0);
+    rl_fwd_stop(&v->fwd);
     v->live = 0;
 }
 
@@ -233,17 +240,25 @@ static bool walk(scan *v) {
         case SKIP4: p += 4; break;
         case SKIP8: p += 8; break;
         case GET:
+            x = rl_leb_u32(&p);
+            if (!v->live) break;
+            tape(v, RL_TAPE_GET, x);
+            if (v->sets) rl_fwd_get(&v->fwd, x);
+            break;
         case SET:
             x = rl_leb_u32(&p);
-            if (v->live) tape(v, r.means == GET ? RL_TAPE_GET : RL_TAPE_SET, x);
+            if (!v->live) break;
+            tape(v, RL_TAPE_SET, x);
+            if (v->sets) rl_fwd_set(&v->fwd, x);
             break;
         case END:
             if (v->nctl == 1) return true; /* the function's own */
-            close(v, p);
+            if (!close(v, p)) return false;
             break;
         case BR:
             x = rl_leb_u32(&p);
             if (v->live) branch(v, RL_TAPE_BR, x);
+            rl_fwd_stop(&v->fwd);
             v->live = 0;
             break;
         case BR_IF:
@@ -275,14 +290,16 @@ rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d) {
         !rl_live_reserve(&a->segments, &a->cap_segments, len + 4, sizeof *a->segments) ||
         !rl_live_reserve(&a->events, &a->cap_events, len / 2 + 4, sizeof *a->events))
         return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
-    s->ntape = s->max_nest = 0;
+    s->ntape = 0;
     a->nnotes = a->nweights = a->nsegments = a->nevents = a->ntracked = 0;
     a->out_words = m->tail_words;
     a->has_calls = a->has_loops = false;
     a->rbw = 0;
-    scan v = { .m = m, .a = a, .s = s, .d = d, .live = 1 };
+    scan v = { .m = m, .a = a, .s = s, .d = d, .live = 1, .sets = a->nlocals <= RL_TRACKED };
     a->segments[a->nsegments++] = 0;
-    if (!push_ctl(&v, RL_OP_block) || !walk(&v)) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
+    if (!rl_live_choose_all(a) || !rl_fwd_start(&v.fwd, a) || !push_ctl(&v, RL_OP_block) || !walk(&v))
+        return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
     a->segments[a->nsegments - 1] = (u16)v.cost;
+    if (v.sets) rl_fwd_finish(&v.fwd);
     return rl_live_annotate(a, d);
 }

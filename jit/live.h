@@ -27,7 +27,16 @@ typedef struct rl_mark {
     bool has_else;
 } rl_mark;
 
-typedef struct rl_live_frame rl_live_frame;
+/* An open construct of either walk. */
+typedef struct rl_live_frame {
+    u64 uses, writes;   /* forward: of the construct around this one, so far    */
+    u64 acc;            /* forward: meet of "assigned" over the edges to the end */
+    u64 entry;          /* forward: "assigned" at entry. backward: live at the start of else */
+    u64 rbw;            /* forward: of the loop around this one                  */
+    u64 live, all;      /* backward: at the label; union with all labels around  */
+    u32 note;
+    u32 loops;          /* forward: open loops, this one included                */
+} rl_live_frame;
 
 typedef struct rl_vscratch {
     /* checking */
@@ -38,7 +47,6 @@ typedef struct rl_vscratch {
     struct rl_actl *ctls;    u32 cap_ctls;
     u32 *tape;               u32 ntape, cap_tape;
     rl_mark *marks;          u32 cap_marks;
-    u32 max_nest;            /* nesting levels of reachable constructs at most, function included */
     /* liveness */
     rl_live_frame *frames;   u32 cap_frames;
     u32 *loops;              u32 cap_loops;      /* nesting level of each open loop */
@@ -50,8 +58,51 @@ typedef struct rl_vscratch {
 /* Fills `a` (but for locals, code, end and max_depth) for a body that has been checked. */
 rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d);
 
-/* Chooses the tracked locals, fills sets, weights, events and liveness of `a` from the tape. */
+/* The forward walk: sets, weights and reads before writes, from events in body order, reachable ones only. annotate.c
+ * drives it while it scans; with more than 64 locals live.c does, from the tape, because the 64 must be chosen first. */
+typedef struct rl_fwd {
+    rl_annot *a;
+    rl_vscratch *s;
+    u32 nframes, nloops, nevents;
+    u64 assigned, uses, writes, rbw; /* see live.c; since the innermost open loop, or construct */
+    u16 *count; /* uses in the innermost open loop */
+} rl_fwd;
+
+bool rl_fwd_start(rl_fwd *f, rl_annot *a);
+bool rl_fwd_open(rl_fwd *f, u32 note);
+void rl_fwd_else(rl_fwd *f);
+bool rl_fwd_end(rl_fwd *f);
+void rl_fwd_branch(rl_fwd *f, u32 depth);
+void rl_fwd_finish(rl_fwd *f);
+
+/* After br, return and the like. */
+static inline void rl_fwd_stop(rl_fwd *f) { f->assigned = ~(u64)0; }
+
+/* `t`: tracked index */
+static inline void rl_fwd_get(rl_fwd *f, u32 t) {
+    u64 bit = (u64)1 << t;
+    f->uses |= bit;
+    f->rbw |= bit & ~f->assigned;
+    f->count[t] = (u16)(f->count[t] + (f->count[t] != 0xffff));
+    f->nevents++;
+}
+
+static inline void rl_fwd_set(rl_fwd *f, u32 t) {
+    u64 bit = (u64)1 << t;
+    f->uses |= bit;
+    f->writes |= bit;
+    f->assigned |= bit;
+    f->count[t] = (u16)(f->count[t] + (f->count[t] != 0xffff));
+    f->nevents++;
+}
+
+/* All locals tracked (there are at most 64), or none yet. */
+bool rl_live_choose_all(rl_annot *a);
+/* With more than 64 locals: chooses them and walks forwards. Then, always: backwards. */
 rl_err rl_live_annotate(rl_annot *a, rl_diag *d);
+
+/* Fills `a` (but for locals, code, end and max_depth) for a body that has been checked. */
+rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d);
 
 /* Makes room for `n` items of *array, keeping the contents. */
 bool rl_live_reserve(void *array, u32 *cap, u64 n, size_t item);
