@@ -24,7 +24,7 @@ static rl_mem linear(rl_emitter *e, rl_val *addr, u64 offset, u32 size) {
     rl_mem a = { RL_NOREG, RL_NOREG, 0, true, false, (i64)offset };
     if (addr->kind == RL_V_CONST && (u32)addr->bits + offset <= INT32_MAX) {
         a.disp = (i64)((u32)addr->bits + offset);
-    } else if (addr->kind == RL_V_ADDR && e->wrap32 && offset == 0 && addr->index != RL_NOREG) {
+    } else if (addr->kind == RL_V_ADDR && e->wrap32 && offset == 0) {
         a = rl_vs_addr_mem(e, addr);
         a.linear = a.wrap32 = true;
         return a;
