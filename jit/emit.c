@@ -48,14 +48,16 @@ static void charge_and_check(rl_emitter *e) {
 rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind) {
     RL_ROOM(e, e->colds, e->ncolds, e->cap_colds);
     rl_cold *c = &e->colds[e->failed ? 0 : e->ncolds++];
-    *c = (rl_cold){ .kind = (u8)kind, .offset = rl_offset(e), .refund = rl_refund(e), .label = RL_LABEL_INIT };
+    *c = (rl_cold){ .kind = (u8)kind, .offset = rl_offset(e), .refund = rl_refund(e), .label = RL_LABEL_INIT, .back = RL_LABEL_INIT };
     return c;
 }
 
-void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) {
+static void trap_row(rl_emitter *e, u32 pc, u32 offset, u16 refund, rl_trap kind) {
     RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
-    e->traps[e->failed ? 0 : e->ntraps++] = (rl_trap_row){ pc, rl_offset(e), rl_refund(e), (u8)kind, 0 };
+    e->traps[e->failed ? 0 : e->ntraps++] = (rl_trap_row){ pc, offset, refund, (u8)kind, 0 };
 }
+
+void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) { trap_row(e, pc, rl_offset(e), rl_refund(e), kind); }
 
 static void ret_row(rl_emitter *e, u32 offset, u16 refund) {
     RL_ROOM(e, e->rets, e->nrets, e->cap_rets);
@@ -82,9 +84,16 @@ static void write_colds(rl_emitter *e) {
         switch (c->kind) {
         case RL_COLD_TRAP:
             rl_masm_trap(&e->m);
-            RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
-            e->traps[e->failed ? 0 : e->ntraps++] = (rl_trap_row){ rl_masm_fault_pos(&e->m), c->offset, c->refund, c->trap, 0 };
+            trap_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, (rl_trap)c->trap);
             break;
+        case RL_COLD_BOUND: {
+            rl_label trap = RL_LABEL_INIT;
+            rl_emit_cold_bound(e, c, &trap);
+            rl_masm_bind(&e->m, &trap);
+            rl_masm_trap(&e->m);
+            trap_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, RL_TRAP_MEMORY);
+            break;
+        }
         case RL_COLD_YIELD:
             rl_masm_yield(&e->m);
             ret_row(e, c->offset, c->refund);
@@ -188,7 +197,7 @@ static void emit_loop(rl_emitter *e) {
     flush_below(e, c->height);
     params_to_slots(e, c->nparams);
     rl_merge_pins(e, c);
-    if (c->note->innermost) rl_masm_align(&e->m, 32);
+    if (c->note->innermost && !c->note->calls) rl_masm_align(&e->m, 32);
     rl_masm_bind(&e->m, &c->label);
     charge_and_check(e);
 }
@@ -710,7 +719,8 @@ static void reset(rl_emitter *e) {
     memset(e->lreg, RL_NOREG, sizeof e->lreg);
     memset(e->pend, 0, sizeof e->pend);
     e->used = e->locked = e->pinned = e->saved = 0;
-    e->inreg = e->dirty = 0;
+    e->inreg = e->dirty = e->checked_locals = 0;
+    memset(e->width, 0, sizeof e->width);
     e->pend_untracked = 0;
     e->depth = e->low = e->flat = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = e->npositions = 0;
     e->next_note = e->next_segment = e->next_event = 0;
@@ -768,8 +778,7 @@ rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     if (check) {
         rl_masm_bind(&e->m, &overflow);
         rl_masm_trap(&e->m);
-        RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
-        e->traps[e->failed ? 0 : e->ntraps++] = (rl_trap_row){ rl_masm_fault_pos(&e->m), e->an.code, e->an.nsegments ? e->an.segments[0] : 0, RL_TRAP_STACK, 0 };
+        trap_row(e, rl_masm_fault_pos(&e->m), e->an.code, 0, RL_TRAP_STACK); /* before anything is charged */
     }
     u32 start = rl_masm_prologue(&e->m, GAP, total, check, e->saved, e->frame, &overflow);
     rl_masm_pool(&e->m);

@@ -27,10 +27,10 @@ typedef enum rl_val_kind {
 
 typedef struct rl_val {
     u8 kind, type, reg, index;
-    u8 scale, cc, last, pad;
+    u8 scale, cc, last, width; /* width: REG, LOCAL: the value is below 1 << width; 0: unknown */
     union {
         u64 bits;
-        struct { i32 disp; u32 local; };
+        struct { i32 disp; union { u32 local, max; }; }; /* max: ADDR: bound of the sum without disp */
     };
 } rl_val;
 
@@ -76,14 +76,15 @@ typedef struct rl_ctl {
 } rl_ctl;
 
 /* Code out of line, written after the body. */
-typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL } rl_cold_kind;
+typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL } rl_cold_kind;
 typedef struct rl_cold {
     u8 kind, trap, tail;   /* tail: 0 direct, 1 through RL_REG_FUNC's code, 2 through its xcode */
     u16 refund;
     u32 offset;            /* in the module, for the trap or return row */
     rl_label label;        /* enter here */
     rl_label back;         /* YIELD: continue here (bound) */
-    u32 at;                /* EDGE: index of the edge; TAIL: function */
+    u32 at;                /* EDGE: index of the edge; TAIL: function; BOUND: log2 of the access */
+    u32 memarg;            /* BOUND: offset added after the sum wrapped */
 } rl_cold;
 
 typedef struct rl_edge { /* a conditional branch's moves, written out of line */
@@ -125,6 +126,9 @@ struct rl_emitter {
     u32 used, locked, pinned;  /* pinned == pins[cur_pins].regs */
     u8 lreg[RL_TRACKED];       /* register of each tracked local, or RL_NOREG */
     u64 inreg, dirty;          /* tracked locals in a register; of them, those newer than their home */
+    u8 width[RL_TRACKED];      /* as rl_val.width, for local variables; forgotten at merges */
+    u64 checked_locals;        /* checked flavour: addresses [local, local + checked_end) are known to be in memory */
+    u64 checked_end[RL_TRACKED];
     u16 pend[RL_TRACKED];      /* values on the stack that still mean this local */
     u32 pend_untracked;
     u32 cur_pins;
@@ -155,6 +159,7 @@ void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg);
 rl_val rl_vs_pop(rl_emitter *e);
 u8 rl_vs_use(rl_emitter *e, rl_val *v);
 void rl_vs_use_in(rl_emitter *e, rl_val *v, u8 reg);
+void rl_vs_set_width(rl_emitter *e, u32 width);
 void rl_vs_release(rl_emitter *e, rl_val *v);
 u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint);
 u8 rl_vs_hint(rl_emitter *e, u8 type);

@@ -1,37 +1,129 @@
 /* Owns memory accesses, globals, tables and references.
  *
- * A guarded access is one instruction: every 33-bit address lies in the reservation. A checked one compares the end of
- * the access with the instance's bound first. Invariant: the compare uses RL_REG_TMP, so nothing between it and the
- * access may. One emitter, one thread. Not taken: hoisting bounds checks, which needs an intermediate form. */
+ * A guarded access is one instruction: every 33-bit address lies in the reservation. A checked one first compares its
+ * address with the instance's limit for its size, unless the value's width, or an earlier check of the same unchanged
+ * local, already says that it is inside (memory never shrinks). Invariant: the address may be in RL_REG_TMP, so nothing
+ * between the check and the access may use that. One emitter, one thread. Not taken: hoisting bounds checks out of
+ * loops, which needs an intermediate form. */
 #include "jit/emit_ops.h"
 
-/* The bound check of the checked flavour: traps unless [address + first, address + end) lies in memory. */
-static void check_bound(rl_emitter *e, u8 address, u64 end) {
-    if (address == RL_NOREG) {
-        rl_masm_movi(&e->m, RL_W64, RL_REG_TMP, end);
-    } else if (end <= INT32_MAX) {
-        rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, rl_mem_at(address, (i32)end));
-    } else {
-        rl_masm_movi(&e->m, RL_W64, RL_REG_TMP, end);
-        rl_masm_bin(&e->m, RL_BIN_ADD, RL_W64, RL_REG_TMP, RL_REG_TMP, address);
+static rl_mem limit_of(u32 log2) { return rl_mem_at(RL_REG_INST, (i32)(RL_INST_MEM_LIMIT + 8 * log2)); }
+
+/* The checked flavour's test of one address in a register, and its trap. */
+static void check_register(rl_emitter *e, u8 r, u32 log2) {
+    rl_masm_cmpm(&e->m, RL_W64, r, limit_of(log2));
+    rl_emit_trap_if(e, RL_CC_GE_U, RL_TRAP_MEMORY);
+}
+
+/* A sum that may wrap: added up in 64 bits it is exact unless it wraps, and then it fails the compare (its displacement
+ * is not negative, or no offset follows); the cold code wraps it and tries again. The address is left in RL_REG_TMP. */
+static void check_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
+    rl_mem a = rl_vs_addr_mem(e, addr);
+    a.disp += offset;
+    if (a.base == RL_NOREG && a.scale == 0) a.base = a.index, a.index = RL_NOREG;
+    rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, a);
+    rl_cold *c = rl_emit_cold(e, RL_COLD_BOUND);
+    c->at = log2;
+    c->memarg = offset;
+    rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(log2));
+    rl_masm_jcc(&e->m, RL_CC_GE_U, &c->label);
+    rl_masm_bind(&e->m, &c->back);
+}
+
+void rl_emit_cold_bound(rl_emitter *e, rl_cold *c, rl_label *trap) {
+    if (c->memarg) rl_masm_bini(&e->m, RL_BIN_SUB, RL_W64, RL_REG_TMP, RL_REG_TMP, c->memarg);
+    rl_masm_un(&e->m, RL_UN_ZX32, RL_W32, RL_REG_TMP, RL_REG_TMP);
+    if (c->memarg) rl_masm_bini(&e->m, RL_BIN_ADD, RL_W64, RL_REG_TMP, RL_REG_TMP, c->memarg);
+    rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(c->at));
+    rl_masm_jcc(&e->m, RL_CC_GE_U, trap);
+    rl_masm_jmp(&e->m, &c->back);
+}
+
+/* Bytes every instance's memory has: it never shrinks. */
+static u64 sure_bytes(const rl_emitter *e) { return e->mod->memories[0].min * RL_PAGE; }
+
+static rl_mem at_base(u8 r, i64 disp) { return (rl_mem){ RL_REG_BASE, r, 0, false, false, disp }; }
+
+static rl_mem checked_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
+    bool sure = addr->max != UINT32_MAX && addr->disp >= 0 &&
+                (u64)addr->max + (u32)addr->disp + offset + (1u << log2) <= RL_MIN(sure_bytes(e), (u64)INT32_MAX);
+    if (!sure) {
+        check_sum(e, addr, offset, log2);
+        return at_base(RL_REG_TMP, 0);
     }
-    rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, rl_mem_at(RL_REG_INST, RL_INST_MEM_BOUND));
-    rl_emit_trap_if(e, RL_CC_GT_U, RL_TRAP_MEMORY);
+    rl_mem a = rl_vs_addr_mem(e, addr);
+    a.disp += offset;
+    if (a.base != RL_NOREG && a.index != RL_NOREG) {
+        rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, a);
+        return at_base(RL_REG_TMP, 0);
+    }
+    if (a.index == RL_NOREG) a.index = a.base, a.scale = 0;
+    a.base = RL_REG_BASE;
+    return a;
+}
+
+/* A sum the access can take as it is; others are added up first. */
+static bool folds(const rl_emitter *e, const rl_val *addr, u64 offset) {
+    if (addr->kind != RL_V_ADDR) return false;
+    if (!e->checked) return e->wrap32 && offset == 0;
+    return offset <= INT32_MAX && (!offset || addr->disp >= 0) && (i64)addr->disp + (i64)offset <= INT32_MAX;
+}
+
+/* Everything linear() needs a register for; after this it allocates none. */
+static void prepare_address(rl_emitter *e, rl_val *addr, u64 offset) {
+    if (folds(e, addr, offset)) (void)rl_vs_addr_mem(e, addr);
+    else if (addr->kind != RL_V_CONST || (!e->checked && (u32)addr->bits + offset > INT32_MAX)) (void)rl_vs_use(e, addr);
+}
+
+/* The popped address plus offset as a memory operand whose bytes are known to be in memory. */
+static rl_mem linear_checked(rl_emitter *e, rl_val *addr, u64 offset, u32 size) {
+    u32 log2 = (u32)__builtin_ctz(size);
+    bool small = offset <= INT32_MAX;
+    if (addr->kind == RL_V_CONST) {
+        u64 at = (u32)addr->bits + offset;
+        bool sure = at + size <= RL_MIN(sure_bytes(e), (u64)INT32_MAX);
+        if (sure) return rl_mem_at(RL_REG_BASE, (i32)at);
+        rl_masm_movi(&e->m, RL_W64, RL_REG_TMP, at);
+        check_register(e, RL_REG_TMP, log2);
+        return at_base(RL_REG_TMP, 0);
+    }
+    if (folds(e, addr, offset))
+        return checked_sum(e, addr, (u32)offset, log2);
+    u8 r = rl_vs_use(e, addr);
+    u32 t = addr->kind == RL_V_LOCAL && addr->type == RL_I32 && addr->reg != RL_UNTRACKED ? addr->reg : RL_TRACKED;
+    u64 end = offset + size;
+    if (small && addr->width && (1ull << addr->width) - 1 + end <= sure_bytes(e)) return at_base(r, (i64)offset);
+    if (t != RL_TRACKED) {
+        if (small && (e->checked_locals >> t & 1) && e->checked_end[t] >= end) return at_base(r, (i64)offset);
+        e->checked_end[t] = e->checked_locals >> t & 1 ? RL_MAX(e->checked_end[t], end) : end;
+        e->checked_locals |= rl_bit64(t);
+    }
+    if (!offset) {
+        check_register(e, r, log2);
+        return at_base(r, 0);
+    }
+    if (small) {
+        rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, rl_mem_at(r, (i32)offset));
+    } else {
+        rl_masm_movi(&e->m, RL_W64, RL_REG_TMP, offset);
+        rl_masm_bin(&e->m, RL_BIN_ADD, RL_W64, RL_REG_TMP, RL_REG_TMP, r);
+    }
+    check_register(e, RL_REG_TMP, log2);
+    return at_base(RL_REG_TMP, 0);
 }
 
 /* The popped address plus offset as a memory operand, checked if the flavour wants it. */
 static rl_mem linear(rl_emitter *e, rl_val *addr, u64 offset, u32 size) {
+    if (e->checked) return linear_checked(e, addr, offset, size);
     rl_mem a = { RL_NOREG, RL_NOREG, 0, true, false, (i64)offset };
     if (addr->kind == RL_V_CONST && (u32)addr->bits + offset <= INT32_MAX) {
         a.disp = (i64)((u32)addr->bits + offset);
-    } else if (addr->kind == RL_V_ADDR && e->wrap32 && offset == 0) {
+    } else if (folds(e, addr, offset)) {
         a = rl_vs_addr_mem(e, addr);
         a.linear = a.wrap32 = true;
-        return a;
     } else {
         a.base = rl_vs_use(e, addr);
     }
-    if (e->checked) check_bound(e, a.base, (u64)a.disp + size);
     return a;
 }
 
@@ -69,6 +161,14 @@ static bool fusable(u32 op, fused *f) {
     }
 }
 
+static bool in_address(const rl_emitter *e, const rl_val *addr, u8 r) {
+    i32 o = e->owner[r];
+    u8 comp = o >= 0 && o < RL_OWN_TEMP ? (u8)(RL_COMP_LOCAL + o) : r;
+    if (addr->kind == RL_V_ADDR) return addr->reg == comp || addr->index == comp;
+    if (addr->kind == RL_V_LOCAL) return comp == RL_COMP_LOCAL + addr->reg;
+    return addr->kind == RL_V_REG && addr->reg == r;
+}
+
 static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
     fused f;
     if (!e->memops || kind != rl_ld_of(type) || e->segment_done == 4095 || !fusable(*e->ip, &f) || f.type != type) return false;
@@ -81,15 +181,16 @@ static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64
     u8 hint = f.family == RL_FAM_cmp ? RL_NOREG : rl_vs_hint(e, type);
     /* a two-component address next to an operand and a result could need four registers: sum it up before */
     bool ends = a.kind == RL_V_REG || hint != RL_NOREG || f.family == RL_FAM_cmp || fp;
-    if (addr.kind == RL_V_ADDR && !(e->wrap32 && offset == 0 && ends)) {
+    if (addr.kind == RL_V_ADDR && !(folds(e, &addr, offset) && ends)) {
         (void)rl_vs_use(e, &addr);
         e->locked = RL_BIT(addr.reg);
     }
     u8 ra = rl_vs_use(e, &a), d = RL_NOREG;
-    rl_mem mem = linear(e, &addr, offset, size);
+    prepare_address(e, &addr, offset);
     if (f.family != RL_FAM_cmp) d = rl_vs_dest(e, &a, NULL, fp, hint);
     /* a two-address machine writes d before it reads memory: the address must not live in d */
-    if (!fp && d != RL_NOREG && d != ra && (mem.base == d || mem.index == d)) d = rl_vs_alloc(e, false, ~e->callee_saved);
+    if (!fp && d != RL_NOREG && d != ra && in_address(e, &addr, d)) d = rl_vs_alloc(e, false, ~e->callee_saved);
+    rl_mem mem = linear(e, &addr, offset, size);
     switch (f.family) {
     case RL_FAM_bin: rl_masm_binm(&e->m, (rl_bin)f.op, rl_width_of(type), d, ra, mem); break;
     case RL_FAM_fbin: rl_masm_fbinm(&e->m, (rl_fbin)f.op, (rl_type)type, d, ra, mem); break;
@@ -104,13 +205,18 @@ static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64
     return true;
 }
 
+/* Where a load goes: into the register of an address that ends here, which must stay readable until the load. */
+static u8 result_register(rl_emitter *e, const rl_val *addr, bool fp) {
+    if (!fp && addr->kind == RL_V_REG && e->owner[addr->reg] == RL_OWN_TEMP) return addr->reg;
+    return rl_vs_dest(e, NULL, NULL, fp, RL_NOREG);
+}
+
 void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
     if (e->depth >= 2 && load_and_operate(e, kind, type, size, offset)) return;
     rl_val addr = rl_vs_pop(e);
     bool fp = rl_is_fp(type);
-    u8 hint = rl_vs_hint(e, type);
-    rl_mem mem = linear(e, &addr, offset, size);
-    u8 d = hint;
+    prepare_address(e, &addr, offset);
+    u8 d = rl_vs_hint(e, type);
     if (d == RL_NOREG) {
         rl_val index = addr;
         if (addr.kind == RL_V_ADDR) { /* the result may take one of the sum's own registers */
@@ -118,12 +224,15 @@ void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
             if (index.reg >= RL_COMP_LOCAL) index.reg = addr.index;
             if (index.reg >= RL_COMP_LOCAL) index.kind = RL_V_CONST;
         }
-        d = rl_vs_dest(e, &index, NULL, fp, RL_NOREG);
+        d = result_register(e, &index, fp);
     }
+    rl_mem mem = linear(e, &addr, offset, size);
     rl_masm_ld(&e->m, kind, d, mem);
     if (!e->checked) rl_emit_trap_row(e, rl_masm_fault_pos(&e->m), RL_TRAP_MEMORY);
     rl_vs_release(e, &addr);
     rl_vs_push_reg(e, type, d);
+    if (kind == RL_LD_8U_32 || kind == RL_LD_8U_64) rl_vs_set_width(e, 8);
+    if (kind == RL_LD_16U_32 || kind == RL_LD_16U_64) rl_vs_set_width(e, 16);
 }
 
 void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {

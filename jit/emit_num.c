@@ -38,7 +38,8 @@ static u8 component(rl_emitter *e, rl_val *v) {
 static rl_val sum_of(rl_emitter *e, rl_val *v) {
     if (v->kind == RL_V_ADDR) return *v;
     u8 c = component(e, v);
-    return (rl_val){ .kind = RL_V_ADDR, .type = RL_I32, .reg = c, .index = RL_NOREG, .last = c >= RL_COMP_LOCAL ? v->last : 0 };
+    return (rl_val){ .kind = RL_V_ADDR, .type = RL_I32, .reg = c, .index = RL_NOREG, .last = c >= RL_COMP_LOCAL ? v->last : 0,
+                     .max = v->width ? (1u << v->width) - 1 : UINT32_MAX };
 }
 
 /* Base takes what index holds when nothing is scaled. */
@@ -51,6 +52,8 @@ static rl_val to_register(rl_emitter *e, rl_val *s) {
     (void)rl_vs_use(e, s);
     return sum_of(e, s);
 }
+
+static u32 bounded(u64 max) { return max > UINT32_MAX ? UINT32_MAX : (u32)max; }
 
 static void push_sum(rl_emitter *e, rl_val *a, rl_val *b) {
     rl_val x = sum_of(e, a), y = sum_of(e, b);
@@ -69,6 +72,7 @@ static void push_sum(rl_emitter *e, rl_val *a, rl_val *b) {
     /* x has a base; y is one component, scaled or not, or x is complete and y empty */
     rl_val s = x;
     s.disp = (i32)((u32)x.disp + (u32)y.disp);
+    s.max = bounded((u64)x.max + y.max);
     u8 c = y.reg != RL_NOREG ? y.reg : y.index;
     if (c != RL_NOREG) {
         s.index = c;
@@ -98,7 +102,8 @@ static bool lazy_sum(rl_emitter *e, rl_bin op, rl_val *a, rl_val *b) {
         if (s.index != RL_NOREG) s = to_register(e, &s);
         u8 k = b->bits & 31;
         rl_vs_push(e, (rl_val){ .kind = RL_V_ADDR, .type = RL_I32, .reg = RL_NOREG, .index = s.reg, .scale = k,
-                                .last = (u8)((s.last & 1) << 1), .disp = (i32)((u32)s.disp << k) });
+                                .last = (u8)((s.last & 1) << 1), .disp = (i32)((u32)s.disp << k),
+                                .max = bounded((u64)s.max << k) });
         return true;
     }
     return false;
@@ -174,6 +179,15 @@ static void emit_counted(rl_emitter *e, rl_bin op, u8 type, rl_val *a, rl_val *b
     rl_vs_push_reg(e, type, d);
 }
 
+/* Bits that can be set after an operation with a constant; 32 when nothing is known. */
+static u32 result_width(rl_bin op, rl_width w, u32 a_width, u64 imm) {
+    if (op == RL_BIN_AND && imm && imm < 1u << 31) return 32 - (u32)__builtin_clz((u32)imm);
+    u32 from = a_width ? a_width : w == RL_W32 ? 32 : 64, k = (u32)imm & (w == RL_W32 ? 31 : 63);
+    if (op == RL_BIN_SHR_U) return k < from ? from - k : 1;
+    if (op == RL_BIN_SHL && a_width) return a_width + k;
+    return 32;
+}
+
 void rl_emit_bin(rl_emitter *e, rl_bin op, u8 type) {
     rl_width w = rl_width_of(type);
     rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
@@ -195,11 +209,13 @@ void rl_emit_bin(rl_emitter *e, rl_bin op, u8 type) {
         return;
     }
     u8 hint = rl_vs_hint(e, type), d;
+    u32 width = 32;
     rl_mem mem;
     if (b.kind == RL_V_CONST && rl_masm_imm_ok(op, w, signed_imm(w, b.bits))) {
         u8 ra = rl_vs_use(e, &a);
         d = rl_vs_dest(e, &a, NULL, false, hint);
         rl_masm_bini(&e->m, op, w, d, ra, signed_imm(w, b.bits));
+        width = result_width(op, w, a.width, b.bits);
     } else if (has_mem_form(op) && rl_vs_mem_operand(e, &b, &mem)) {
         u8 ra = rl_vs_use(e, &a);
         d = rl_vs_dest(e, &a, NULL, false, hint);
@@ -211,6 +227,7 @@ void rl_emit_bin(rl_emitter *e, rl_bin op, u8 type) {
     }
     rl_vs_release(e, &a), rl_vs_release(e, &b);
     rl_vs_push_reg(e, type, d);
+    rl_vs_set_width(e, width);
 }
 
 /* The divisor in a register outside the fixed ones, even when no other is free. */

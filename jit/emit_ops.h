@@ -29,6 +29,7 @@ void rl_emit_flags(rl_emitter *e, rl_cc cc);
 /* ---- emit_mem.c ---- */
 void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
 void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
+void rl_emit_cold_bound(rl_emitter *e, rl_cold *c, rl_label *trap);
 void rl_emit_memory(rl_emitter *e, u32 op);
 void rl_emit_table(rl_emitter *e, u32 op);
 void rl_emit_ref(rl_emitter *e, u32 op);

@@ -31,6 +31,8 @@ _Static_assert(offsetof(rl_instance, stack_limit) == RL_INST_STACK_LIMIT, "");
 _Static_assert(offsetof(rl_instance, exec) == RL_INST_EXEC, "");
 _Static_assert(offsetof(rl_instance, funcs) == RL_INST_FUNCS, "");
 _Static_assert(offsetof(rl_instance, tail_bytes) == RL_INST_TAIL_BYTES, "");
+_Static_assert(offsetof(rl_instance, yield) == RL_INST_YIELD, "");
+_Static_assert(offsetof(rl_instance, mem_limit) == RL_INST_MEM_LIMIT, "");
 
 /* glue_x64.S; the a64 one does nothing */
 void rl_glue_set_base(void *base);

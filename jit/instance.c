@@ -3,6 +3,7 @@
  * in its module's code, or with the caller who provided the import. An instance is one allocation, because a process
  * is cheap only if its instance is. */
 #include "jit/instance.h"
+#include "jit/stub.h"
 
 #include <stdlib.h>
 
@@ -155,6 +156,7 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     i->store = s;
     i->flavour = s->config.flavour;
     i->tail_bytes = 8u * m->tail_words;
+    i->yield = (const void *)&rl_glue_yield;
     i->funcs = m->closed_funcs ? rl_code_records(code) : (rl_func *)((u8 *)i + funcs);
     i->dropped_data = (u8 *)i + bits;
     i->dropped_elem = i->dropped_data + data_bits;

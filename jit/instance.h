@@ -63,8 +63,11 @@ struct rl_instance {
     /* 24 */ rl_exec *exec;    /* the exec running this instance */
     /* 32 */ rl_func *funcs;   /* rl_func records by slot (module->func_slot): own, or the module's shared ones */
     /* 40 */ u64 tail_bytes;   /* module->tail_words * 8, for cross stubs */
-    /* 48 */ const rl_layout *layout;
-    /* 56 */ rl_module *module;
+    /* 48 */ const void *yield;/* rl_glue_yield, where a call through memory is shorter than an address */
+    /* 56 */ u64 mem_limit[4]; /* for accesses of 1, 2, 4, 8 bytes: the first address that is out of bounds, or 0 when
+                                  all are; see rl_instance_set_memory */
+    const rl_layout *layout;
+    rl_module *module;
     rl_code *code;
     u32 flavour;            /* rl_flavour of code and memories */
     struct rl_store *store;
@@ -79,6 +82,8 @@ struct rl_instance {
 #define RL_INST_EXEC 24
 #define RL_INST_FUNCS 32
 #define RL_INST_TAIL_BYTES 40
+#define RL_INST_YIELD 48
+#define RL_INST_MEM_LIMIT 56
 
 /* Byte offsets from the instance, the same for all instances of a module. Computed by rl_layout_of. */
 struct rl_layout {
@@ -171,6 +176,13 @@ bool rl_store_charge(rl_store *s, u64 bytes);
 void rl_store_refund(rl_store *s, u64 bytes);
 /* Zeroed storage that lives as long as the store. */
 void *rl_store_alloc(rl_store *s, size_t size);
+
+/* The cached copies of memory 0's base and size. */
+static inline void rl_instance_set_memory(rl_instance *i, const rl_memory *m) {
+    i->mem_base = m->base;
+    i->mem_bound = m->bytes;
+    for (u32 k = 0; k < RL_LEN(i->mem_limit); k++) i->mem_limit[k] = m->bytes ? m->bytes - (1u << k) + 1 : 0;
+}
 
 static inline rl_memory *rl_instance_memory(const rl_instance *i, u32 index) {
     return *(rl_memory **)((char *)i + i->layout->memories + 8 * index);

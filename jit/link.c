@@ -199,8 +199,7 @@ static rl_err make_memories(rl_instance *i, rl_diag *d) {
     rl_memory *mem = rl_instance_memory(i, 0);
     i->next_user = mem->users;
     mem->users = i;
-    i->mem_base = mem->base;
-    i->mem_bound = mem->bytes;
+    rl_instance_set_memory(i, mem);
     return RL_OK;
 }
 

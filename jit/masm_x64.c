@@ -987,7 +987,7 @@ void rl_masm_charge_check(rl_masm *m, u32 k, rl_label *cold) {
     m->p = jump_cond(m, p, X64_L, cold);
 }
 
-void rl_masm_yield(rl_masm *m) { m->p = x64_call_r(x64_movi(m->p, TMP, (u64)(uintptr_t)&rl_glue_yield), TMP); }
+void rl_masm_yield(rl_masm *m) { m->p = x64_call_m(m->p, x64_at(RL_REG_INST, RL_INST_YIELD)); }
 void rl_masm_trap(rl_masm *m) {
     m->fault = rl_masm_pos(m);
     m->p = x64_ud2(m->p);

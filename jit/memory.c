@@ -12,10 +12,7 @@
 #define MAX_BYTES_32 ((u64)1 << 32)
 
 void rl_memory_refresh(rl_memory *m) {
-    for (rl_instance *i = m->users; i; i = i->next_user) {
-        i->mem_base = m->base;
-        i->mem_bound = m->bytes;
-    }
+    for (rl_instance *i = m->users; i; i = i->next_user) rl_instance_set_memory(i, m);
 }
 
 /* At least `bytes` zero bytes for a compact memory: from the source, or a mapping of `capacity` bytes. */

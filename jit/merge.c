@@ -38,6 +38,8 @@ void rl_merge_restore(rl_emitter *e, const rl_merge *m) {
     e->locked = 0;
     e->pinned = e->pins[e->cur_pins].regs;
     e->saved |= m->regs & e->callee_saved;
+    e->checked_locals = 0;
+    memset(e->width, 0, sizeof e->width);
     for (u32 s = m->regs; s; s &= s - 1) {
         u32 r = (u32)__builtin_ctz(s);
         e->owner[r] = m->local[r];
@@ -313,8 +315,7 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     m->result = RL_NOREG;
     memcpy(m->local, p->local, sizeof m->local);
     u64 keep = 0; /* only read here, but calls do not force a store: may stay newer than their homes */
-    if (n->innermost)
-        for (u32 s = p->regs & e->callee_saved; s; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
+    for (u32 s = n->calls ? p->regs & e->callee_saved : p->regs; s; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
     m->dirty = already & c->live & ((n->writes) | (e->dirty & (keep | ~n->uses)));
     c->has_merge = true;
     rl_merge_adapt(e, m, c->live, NULL);

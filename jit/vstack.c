@@ -177,6 +177,12 @@ void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg) {
     rl_vs_push(e, (rl_val){ .kind = RL_V_REG, .type = type, .reg = reg, .index = RL_NOREG });
 }
 
+/* The value on top is known to be below 1 << width. */
+void rl_vs_set_width(rl_emitter *e, u32 width) {
+    rl_val *v = &e->stack[e->depth - 1];
+    if (v->kind == RL_V_REG && width < 32) v->width = (u8)width;
+}
+
 /* The value's registers become temporaries until rl_vs_release (or until pushed again). */
 rl_val rl_vs_pop(rl_emitter *e) {
     rl_val v = e->stack[--e->depth];
@@ -293,6 +299,8 @@ void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg) {
     }
 }
 
+static u8 width_of(const rl_val *v);
+
 /* Any register that holds v, to be read only. v may become RL_V_REG (a temporary). */
 u8 rl_vs_use(rl_emitter *e, rl_val *v) {
     u8 r;
@@ -318,7 +326,7 @@ u8 rl_vs_use(rl_emitter *e, rl_val *v) {
         rl_vs_release(e, v);
         own_temp(e, r);
     }
-    *v = (rl_val){ .kind = RL_V_REG, .type = v->type, .reg = r, .index = RL_NOREG };
+    *v = (rl_val){ .kind = RL_V_REG, .type = v->type, .reg = r, .index = RL_NOREG, .width = width_of(v) };
     return r;
 }
 
@@ -496,6 +504,12 @@ static void set_untracked(rl_emitter *e, u32 local, bool tee) {
     else rl_vs_release(e, &v);
 }
 
+static u8 width_of(const rl_val *v) {
+    if (v->kind == RL_V_CONST) return (u8)(v->bits >> 31 ? 0 : v->bits ? 32 - __builtin_clz((u32)v->bits) : 1);
+    if (v->kind == RL_V_FLAGS) return 1;
+    return v->kind == RL_V_REG || v->kind == RL_V_LOCAL ? v->width : 0;
+}
+
 void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     u32 t = e->an.tracked[local];
     if (t == RL_UNTRACKED) {
@@ -521,7 +535,9 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
         if (v.kind == RL_V_ADDR) (void)rl_vs_use(e, &v);
         resolve_pending(e, local, t);
     }
-    u8 r;
+    u8 r, width = width_of(&v);
+    e->width[t] = width;
+    e->checked_locals &= ~rl_bit64(t);
     if (is_pinned(e, t)) {
         r = e->lreg[t];
         if (v.kind != RL_V_REG || v.reg != r) rl_vs_into(e, &v, r);
@@ -544,14 +560,14 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
         own_local(e, r, t);
     }
     e->dirty |= rl_bit64(t);
-    if (tee) rl_vs_push(e, (rl_val){ .kind = RL_V_LOCAL, .type = type, .reg = (u8)t, .index = RL_NOREG, .local = local });
+    if (tee) rl_vs_push(e, (rl_val){ .kind = RL_V_LOCAL, .type = type, .reg = (u8)t, .index = RL_NOREG, .width = width, .local = local });
 }
 
 void rl_vs_get_local(rl_emitter *e, u32 local) {
     u32 t = e->an.tracked[local];
     bool last = t != RL_UNTRACKED && (e->an.events[e->next_event++] & RL_EV_LAST);
     rl_vs_push(e, (rl_val){ .kind = RL_V_LOCAL, .type = e->an.local_types[local], .reg = (u8)t, .index = RL_NOREG,
-                            .last = last, .local = local });
+                            .last = last, .width = t == RL_UNTRACKED ? 0 : e->width[t], .local = local });
 }
 
 /* ---- invariant builds ---- */
