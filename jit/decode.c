@@ -256,6 +256,7 @@ static rl_err import_section(dec *d) {
             RL_TRY(add_global(d, &global));
             break;
         case 4: UNSUPPORTED(at, "malformed import kind: tag (exception handling)");
+        case 0x7e: case 0x7f: UNSUPPORTED(at, "malformed import kind: 0x%02x (compact imports)", imp->kind);
         default: MALFORMED(at, "malformed import kind: 0x%02x", imp->kind);
         }
     }
