@@ -811,6 +811,8 @@ static rl_err check(val *v) {
     RL_TRY(push_ctl(v, RL_OP_block, &(rl_vctl){ .start = single_types, .end = p->results, .nend = p->nresults }));
     RL_TRY(sweep(v));
     v->a->max_depth = (u32)(v->max - (s->types + GUARD));
+    if (v->a->max_depth > RL_MAX_OPERANDS)
+        return rl_diag_at(v->d, RL_ERR_LIMIT, v->a->code, "too many operands: at most %u", RL_MAX_OPERANDS);
     return RL_OK;
 }
 

@@ -301,6 +301,31 @@ static void wide_tables(void **state) {
     finish(&w, 1000, 1, true);
 }
 
+/* One operand per two bytes, up to the limit and beyond it. */
+static void many_operands(void **state) {
+    (void)state;
+    for (u32 n = RL_MAX_OPERANDS; n <= RL_MAX_OPERANDS + 1; n++) {
+        wasm body = {0}, w = {0}, code = {0};
+        wasm_bytes(&body, "\0", 1);
+        for (u32 i = 0; i < n; i++) wasm_bytes(&body, "\x41\0", 2);
+        wasm_bytes(&body, "\0\x0b", 2); /* unreachable: whatever is there may stay */
+        wasm_byte(&code, 1);
+        wasm_u32_wide(&code, (u32)body.n);
+        wasm_bytes(&code, body.p, body.n);
+        wasm_header(&w);
+        wasm_section(&w, 1, "\1\x60\0\0", 4);
+        wasm_section(&w, 3, "\1\0", 2);
+        wasm_section(&w, 10, code.p, code.n);
+        rl_module *m;
+        rl_diag d = {0};
+        assert_int_equal(rl_module_new(w.p, w.n, &m, &d), n == RL_MAX_OPERANDS ? RL_OK : RL_ERR_LIMIT);
+        rl_module_put(m);
+        free(body.p);
+        free(code.p);
+        free(w.p);
+    }
+}
+
 static void many_locals(void **state) {
     (void)state;
     wasm w = {0};
@@ -315,7 +340,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts), cmocka_unit_test(facts), cmocka_unit_test(prefixes), cmocka_unit_test(protos),
         cmocka_unit_test(leb), cmocka_unit_test(annotations), cmocka_unit_test(deep_blocks),
-        cmocka_unit_test(far_branches), cmocka_unit_test(wide_tables), cmocka_unit_test(many_locals),
+        cmocka_unit_test(far_branches), cmocka_unit_test(wide_tables), cmocka_unit_test(many_locals), cmocka_unit_test(many_operands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
