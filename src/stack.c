@@ -6,6 +6,7 @@
 #include "src/stack.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "src/base/os.h"
 
@@ -43,6 +44,7 @@ static struct rl_stack_map *map_more(rl_stacks *s) {
             free(m);
             return NULL;
         }
+    madvise(m->base, m->count * s->size, MADV_NOHUGEPAGE); /* a slot is meant to cost one small page */
     s->next_count = RL_MIN(s->next_count * 2, 65536u);
     m->next = s->maps;
     s->maps = m;
