@@ -77,7 +77,7 @@ static bool next_unit(rl_reader *all, unit *u) {
     u->opcode_base = rl_read_u8(&r);
     for (u32 i = 1; i < u->opcode_base; i++) u->lengths[i] = rl_read_u8(&r);
     u->tables = r;
-    u->tables.end = u->program.p;
+    u->tables.end = RL_MAX(u->program.p, r.p); /* the header's length may be too short for what was read */
     if (r.err || u->version < 2 || u->version > 5 || !u->line_range || !u->opcode_base) u->program.p = u->program.end;
     return true;
 }
