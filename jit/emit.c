@@ -128,7 +128,7 @@ static void block_type(rl_emitter *e, rl_ctl *c) {
 static rl_ctl *push_ctl(rl_emitter *e, u8 op) {
     RL_ROOM(e, e->ctls, e->nctls, e->cap_ctls);
     rl_ctl *c = &e->ctls[e->nctls++];
-    memset(c, 0, sizeof *c);
+    memset(c, 0, offsetof(rl_ctl, merge));
     c->op = op;
     c->label = c->else_label = RL_LABEL_INIT;
     c->pins = e->cur_pins;
@@ -525,7 +525,7 @@ static void emit_cnst(rl_emitter *e, u8 type) {
     case RL_F32: bits = rl_load32(e->ip), e->ip += 4; break;
     default: bits = rl_load64(e->ip), e->ip += 8; break;
     }
-    rl_vs_push(e, rl_val_const(type, bits));
+    rl_vs_push_const(e, type, bits);
 }
 
 /* Signature tokens as types: RL_SIGR_i_ii is the result's, RL_SIGP_i_ii the first parameter's. */
@@ -632,7 +632,8 @@ static void body(rl_emitter *e) {
         }
         e->ops++;
         e->locked = 0;
-        e->flags_live = e->depth && e->stack[e->depth - 1].kind == RL_V_FLAGS;
+        e->flags_live = e->flags_next;
+        e->flags_next = false;
         emit_op(e, op);
         rl_vs_check(e);
     }
@@ -727,7 +728,7 @@ static void reset(rl_emitter *e) {
     e->npins = 1;
     e->pins[0].regs = 0;
     e->cur_pins = 0;
-    e->dead = e->failed = false;
+    e->dead = e->failed = e->flags_live = e->flags_next = false;
     e->epilogue = RL_LABEL_INIT;
     e->epilogue_used = false;
     e->spills = e->ops = 0;

@@ -146,6 +146,7 @@ struct rl_emitter {
     rl_reloc *relocs;   u32 nrelocs, cap_relocs;
     u64 spills, ops;
     bool flags_live;   /* between a comparison and its consumer: nothing may touch the flags */
+    bool flags_next;   /* the next operator consumes flags */
     bool failed;       /* out of memory: looked at once per function */
 };
 
@@ -154,18 +155,13 @@ struct rl_emitter {
 /* ---- vstack.c: values and registers ---- */
 u8 rl_vs_alloc(rl_emitter *e, bool fp, u32 prefer);
 void rl_vs_claim(rl_emitter *e, u8 reg);
-void rl_vs_push(rl_emitter *e, rl_val v);
-void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg);
-rl_val rl_vs_pop(rl_emitter *e);
 u8 rl_vs_use(rl_emitter *e, rl_val *v);
 void rl_vs_use_in(rl_emitter *e, rl_val *v, u8 reg);
 void rl_vs_set_width(rl_emitter *e, u32 width);
-void rl_vs_release(rl_emitter *e, rl_val *v);
 u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint);
 u8 rl_vs_hint(rl_emitter *e, u8 type);
 void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg);
 void rl_vs_set_local(rl_emitter *e, u32 local, bool tee);
-void rl_vs_get_local(rl_emitter *e, u32 local);
 void rl_vs_flush_operand(rl_emitter *e, u32 pos);
 void rl_vs_flush_operands(rl_emitter *e, u32 from, u32 to);
 void rl_vs_store_local(rl_emitter *e, u32 t);
@@ -206,5 +202,113 @@ static inline u32 rl_offset(const rl_emitter *e) { return (u32)(e->op_start - e-
 void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size);
 #define RL_ROOM(e, array, n, cap) \
     do { if (RL_UNLIKELY((n) >= (cap))) rl_emit_more((e), (void **)&(array), &(cap), (n), sizeof *(array)); } while (0)
+
+/* ---- the operand stack: what nearly every operator does, inline ---- */
+
+static inline bool rl_is_pinned(const rl_emitter *e, u32 t) { return e->lreg[t] != RL_NOREG && (e->pinned >> e->lreg[t] & 1); }
+
+/* A dead local (its last reader has just been popped) gives its register back. */
+static inline bool rl_vs_dies(const rl_emitter *e, u32 t, bool last) { return last && !e->pend[t] && !rl_is_pinned(e, t); }
+
+static inline void rl_vs_free_reg(rl_emitter *e, u8 r) {
+    e->owner[r] = RL_OWN_FREE;
+    e->used &= ~RL_BIT(r);
+    e->locked &= ~RL_BIT(r);
+}
+
+/* The operand at pos is no longer what the watermarks promise. */
+static inline void rl_vs_lower_marks(rl_emitter *e, u32 pos) {
+    if (e->low > pos) e->low = pos;
+    if (e->flat > pos) e->flat = pos;
+}
+
+static inline void rl_vs_comp_own(rl_emitter *e, u8 comp, i32 owner) {
+    if (comp < RL_COMP_LOCAL) { e->owner[comp] = owner; e->used |= RL_BIT(comp); }
+}
+
+static inline void rl_vs_comp_pend(rl_emitter *e, u8 comp, int by) {
+    if (comp >= RL_COMP_LOCAL && comp != RL_NOREG) e->pend[comp - RL_COMP_LOCAL] = (u16)(e->pend[comp - RL_COMP_LOCAL] + by);
+}
+
+static inline rl_val *rl_vs_room(rl_emitter *e) {
+    RL_ROOM(e, e->stack, e->depth, e->cap_stack);
+    rl_vs_lower_marks(e, e->depth);
+    return &e->stack[e->depth++];
+}
+
+static inline void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg) {
+    if (e->owner[reg] < 0 || e->owner[reg] >= RL_OWN_TEMP) { /* else: a hinted local's, which keeps it */
+        e->owner[reg] = (i32)(RL_OWN_OPERAND + e->depth);
+        e->used |= RL_BIT(reg);
+    }
+    *rl_vs_room(e) = (rl_val){ .kind = RL_V_REG, .type = type, .reg = reg, .index = RL_NOREG };
+}
+
+static inline void rl_vs_push_const(rl_emitter *e, u8 type, u64 bits) { *rl_vs_room(e) = rl_val_const(type, bits); }
+
+static inline void rl_vs_push(rl_emitter *e, rl_val v) {
+    i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
+    switch (v.kind) {
+    case RL_V_REG:
+        if (e->owner[v.reg] < 0 || e->owner[v.reg] >= RL_OWN_TEMP) rl_vs_comp_own(e, v.reg, owner);
+        break;
+    case RL_V_LOCAL:
+        if (v.reg != RL_UNTRACKED) e->pend[v.reg]++;
+        else e->pend_untracked++;
+        break;
+    case RL_V_ADDR:
+        rl_vs_comp_own(e, v.reg, owner), rl_vs_comp_own(e, v.index, owner);
+        rl_vs_comp_pend(e, v.reg, 1), rl_vs_comp_pend(e, v.index, 1);
+        break;
+    case RL_V_SLOT: v.local = e->depth; break;
+    default: break;
+    }
+    *rl_vs_room(e) = v;
+}
+
+/* The value's registers become temporaries until rl_vs_release (or until pushed again). */
+static inline rl_val rl_vs_pop(rl_emitter *e) {
+    rl_val v = e->stack[--e->depth];
+    switch (v.kind) {
+    case RL_V_REG:
+        if (e->owner[v.reg] >= RL_OWN_OPERAND) e->owner[v.reg] = RL_OWN_TEMP;
+        break;
+    case RL_V_LOCAL:
+        if (v.reg != RL_UNTRACKED) e->pend[v.reg]--;
+        else e->pend_untracked--;
+        break;
+    case RL_V_ADDR:
+        rl_vs_comp_own(e, v.reg, RL_OWN_TEMP), rl_vs_comp_own(e, v.index, RL_OWN_TEMP);
+        rl_vs_comp_pend(e, v.reg, -1), rl_vs_comp_pend(e, v.index, -1);
+        break;
+    default: break;
+    }
+    return v;
+}
+
+void rl_vs_release_addr(rl_emitter *e, rl_val *v);
+
+static inline void rl_vs_release(rl_emitter *e, rl_val *v) {
+    if (v->kind == RL_V_REG) {
+        if (e->owner[v->reg] == RL_OWN_TEMP) rl_vs_free_reg(e, v->reg);
+    } else if (v->kind == RL_V_LOCAL) {
+        if (v->reg != RL_UNTRACKED && rl_vs_dies(e, v->reg, v->last)) rl_vs_drop_local(e, v->reg);
+    } else if (v->kind == RL_V_ADDR) {
+        rl_vs_release_addr(e, v);
+    }
+}
+
+static inline void rl_vs_get_local(rl_emitter *e, u32 local) {
+    u32 t = e->an.tracked[local];
+    rl_val v = { .kind = RL_V_LOCAL, .type = e->an.local_types[local], .reg = (u8)t, .index = RL_NOREG, .local = local };
+    if (RL_LIKELY(t != RL_UNTRACKED)) {
+        v.last = e->an.events[e->next_event++] & RL_EV_LAST;
+        v.width = e->width[t];
+        e->pend[t]++;
+    } else {
+        e->pend_untracked++;
+    }
+    *rl_vs_room(e) = v;
+}
 
 #endif

@@ -18,7 +18,7 @@ void rl_emit_flags(rl_emitter *e, rl_cc cc) {
     e->locked = 0; /* the operands are done with */
     if (flags_wanted(e)) {
         rl_vs_push(e, (rl_val){ .kind = RL_V_FLAGS, .type = RL_I32, .reg = RL_NOREG, .index = RL_NOREG, .cc = (u8)cc });
-        e->flags_live = true;
+        e->flags_next = true;
         return;
     }
     u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e, RL_I32));
@@ -148,7 +148,7 @@ static void emit_test(rl_emitter *e, rl_width w, rl_val *a, rl_val *b) {
     if (b->kind == RL_V_CONST && rl_masm_imm_ok(RL_BIN_AND, w, signed_imm(w, b->bits))) rl_masm_testi(&e->m, w, ra, signed_imm(w, b->bits));
     else rl_masm_test(&e->m, w, ra, rl_vs_use(e, b));
     rl_vs_release(e, a), rl_vs_release(e, b);
-    e->flags_live = true;
+    e->flags_next = true;
     rl_vs_push(e, (rl_val){ .kind = RL_V_FLAGS, .type = w == RL_W32 ? RL_I32 : RL_I64, .reg = RL_NOREG, .index = RL_NOREG, .cc = RL_CC_NE });
 }
 

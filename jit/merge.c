@@ -30,8 +30,8 @@ void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live) {
 
 /* Goes on from a label: the operands above its height are gone, those below are in slots. */
 void rl_merge_restore(rl_emitter *e, const rl_merge *m) {
-    for (u64 s = e->inreg; s; s &= s - 1) e->lreg[__builtin_ctzll(s)] = RL_NOREG;
-    for (u32 s = e->used; s; s &= s - 1) e->owner[__builtin_ctz(s)] = RL_OWN_FREE;
+    memset(e->lreg, RL_NOREG, sizeof e->lreg);
+    memset(e->owner, 0xff, sizeof e->owner); /* RL_OWN_FREE */
     e->used = m->regs;
     e->inreg = 0;
     e->dirty = m->dirty;
@@ -112,8 +112,9 @@ static inline void move_one(rl_emitter *e, u8 to, u8 from) {
 
 /* All moves at once; every `to` is different. */
 void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n) {
-    u32 pending_from[32] = { 0 }; /* how many moves still read this register */
+    u8 pending_from[32] = { 0 }; /* how many moves still read this register */
     u32 left = 0;
+    if (n == 0) return;
     for (u32 i = 0; i < n; i++) {
         if (moves[i].to == moves[i].from) continue;
         moves[left++] = moves[i];
@@ -135,7 +136,7 @@ void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n) {
         move_one(e, scratch, to);
         for (u32 i = 0; i < left; i++)
             if (moves[i].from == to) moves[i].from = scratch;
-        pending_from[scratch] += pending_from[to];
+        pending_from[scratch] = (u8)(pending_from[scratch] + pending_from[to]);
         pending_from[to] = 0;
     }
 }

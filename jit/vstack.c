@@ -23,19 +23,11 @@ rl_ldst rl_st_of(u8 type) {
     return kinds[type];
 }
 
-static inline bool is_pinned(const rl_emitter *e, u32 t) { return e->lreg[t] != RL_NOREG && (e->pinned >> e->lreg[t] & 1); }
-
 static inline void own_temp(rl_emitter *e, u8 r) {
     e->owner[r] = RL_OWN_TEMP;
     e->used |= RL_BIT(r);
     e->locked |= RL_BIT(r);
     e->saved |= RL_BIT(r) & e->callee_saved;
-}
-
-static inline void free_reg(rl_emitter *e, u8 r) {
-    e->owner[r] = RL_OWN_FREE;
-    e->used &= ~RL_BIT(r);
-    e->locked &= ~RL_BIT(r);
 }
 
 static inline void own_local(rl_emitter *e, u8 r, u32 t) {
@@ -49,7 +41,7 @@ static inline void own_local(rl_emitter *e, u8 r, u32 t) {
 /* The local's register is given up without a store. */
 void rl_vs_drop_local(rl_emitter *e, u32 t) {
     if (e->lreg[t] == RL_NOREG) return;
-    free_reg(e, e->lreg[t]);
+    rl_vs_free_reg(e, e->lreg[t]);
     e->lreg[t] = RL_NOREG;
     e->inreg &= ~rl_bit64(t);
     e->dirty &= ~rl_bit64(t);
@@ -62,9 +54,6 @@ void rl_vs_store_local(rl_emitter *e, u32 t) {
     e->dirty &= ~rl_bit64(t);
     e->spills++;
 }
-
-/* A dead local (its last reader has just been popped) gives its register back. */
-static inline bool dies(const rl_emitter *e, u32 t, bool last) { return last && !e->pend[t] && !is_pinned(e, t); }
 
 /* Chooses and empties a register of cls; the cheapest victim first: a clean local, a dirty one, the deepest operand. */
 static u8 evict(rl_emitter *e, u32 cls) {
@@ -114,7 +103,7 @@ void rl_vs_claim(rl_emitter *e, u8 reg) {
         } else if (m && !(cls & RL_FP_MASK)) {
             u8 to = (u8)__builtin_ctz(m & ~e->callee_saved ? m & ~e->callee_saved : m);
             rl_masm_mov(&e->m, RL_W64, to, reg);
-            free_reg(e, reg);
+            rl_vs_free_reg(e, reg);
             if (o < RL_OWN_TEMP) {
                 own_local(e, to, (u32)o);
             } else {
@@ -137,90 +126,24 @@ void rl_vs_claim(rl_emitter *e, u8 reg) {
 
 /* ---- the operand stack ---- */
 
-static inline void comp_pend(rl_emitter *e, u8 comp, int by) {
-    if (comp >= RL_COMP_LOCAL && comp != RL_NOREG) e->pend[comp - RL_COMP_LOCAL] = (u16)(e->pend[comp - RL_COMP_LOCAL] + by);
-}
-
-static inline void comp_own(rl_emitter *e, u8 comp, i32 owner) {
-    if (comp < RL_COMP_LOCAL) { e->owner[comp] = owner; e->used |= RL_BIT(comp); }
-}
-
-/* The operand at pos is no longer what the watermarks promise. */
-static inline void lower_marks(rl_emitter *e, u32 pos) {
-    if (e->low > pos) e->low = pos;
-    if (e->flat > pos) e->flat = pos;
-}
-
-void rl_vs_push(rl_emitter *e, rl_val v) {
-    RL_ROOM(e, e->stack, e->depth, e->cap_stack);
-    lower_marks(e, e->depth);
-    i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
-    switch (v.kind) {
-    case RL_V_REG:
-        if (e->owner[v.reg] < 0 || e->owner[v.reg] >= RL_OWN_TEMP) comp_own(e, v.reg, owner);
-        break;
-    case RL_V_LOCAL:
-        if (v.reg != RL_UNTRACKED) e->pend[v.reg]++;
-        else e->pend_untracked++;
-        break;
-    case RL_V_ADDR:
-        comp_own(e, v.reg, owner), comp_own(e, v.index, owner);
-        comp_pend(e, v.reg, 1), comp_pend(e, v.index, 1);
-        break;
-    case RL_V_SLOT: v.local = e->depth; break;
-    default: break;
-    }
-    e->stack[e->depth++] = v;
-}
-
-void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg) {
-    rl_vs_push(e, (rl_val){ .kind = RL_V_REG, .type = type, .reg = reg, .index = RL_NOREG });
-}
-
 /* The value on top is known to be below 1 << width. */
 void rl_vs_set_width(rl_emitter *e, u32 width) {
     rl_val *v = &e->stack[e->depth - 1];
     if (v->kind == RL_V_REG && width < 32) v->width = (u8)width;
 }
 
-/* The value's registers become temporaries until rl_vs_release (or until pushed again). */
-rl_val rl_vs_pop(rl_emitter *e) {
-    rl_val v = e->stack[--e->depth];
-    switch (v.kind) {
-    case RL_V_REG:
-        if (e->owner[v.reg] >= RL_OWN_OPERAND) e->owner[v.reg] = RL_OWN_TEMP;
-        break;
-    case RL_V_LOCAL:
-        if (v.reg != RL_UNTRACKED) e->pend[v.reg]--;
-        else e->pend_untracked--;
-        break;
-    case RL_V_ADDR:
-        comp_own(e, v.reg, RL_OWN_TEMP), comp_own(e, v.index, RL_OWN_TEMP);
-        comp_pend(e, v.reg, -1), comp_pend(e, v.index, -1);
-        break;
-    default: break;
-    }
-    return v;
-}
-
 static inline void release_comp(rl_emitter *e, u8 comp, bool last) {
     if (comp == RL_NOREG) return;
     if (comp < RL_COMP_LOCAL) {
-        if (e->owner[comp] == RL_OWN_TEMP) free_reg(e, comp);
-    } else if (dies(e, comp - RL_COMP_LOCAL, last)) {
+        if (e->owner[comp] == RL_OWN_TEMP) rl_vs_free_reg(e, comp);
+    } else if (rl_vs_dies(e, comp - RL_COMP_LOCAL, last)) {
         rl_vs_drop_local(e, comp - RL_COMP_LOCAL);
     }
 }
 
-void rl_vs_release(rl_emitter *e, rl_val *v) {
-    switch (v->kind) {
-    case RL_V_REG: release_comp(e, v->reg, false); break;
-    case RL_V_LOCAL:
-        if (v->reg != RL_UNTRACKED && dies(e, v->reg, v->last)) rl_vs_drop_local(e, v->reg);
-        break;
-    case RL_V_ADDR: release_comp(e, v->reg, v->last & 1), release_comp(e, v->index, v->last & 2); break;
-    default: break;
-    }
+void rl_vs_release_addr(rl_emitter *e, rl_val *v) {
+    release_comp(e, v->reg, v->last & 1);
+    release_comp(e, v->index, v->last & 2);
 }
 
 /* ---- turning values into registers ---- */
@@ -309,7 +232,7 @@ u8 rl_vs_use(rl_emitter *e, rl_val *v) {
         e->locked |= RL_BIT(v->reg);
         return v->reg;
     case RL_V_LOCAL:
-        if (v->reg != RL_UNTRACKED && (e->lreg[v->reg] != RL_NOREG || !dies(e, v->reg, v->last))) return local_reg(e, v->reg);
+        if (v->reg != RL_UNTRACKED && (e->lreg[v->reg] != RL_NOREG || !rl_vs_dies(e, v->reg, v->last))) return local_reg(e, v->reg);
         r = alloc_any(e, rl_is_fp(e->an.local_types[v->local]));
         break;
     case RL_V_ADDR:
@@ -337,7 +260,7 @@ void rl_vs_use_in(rl_emitter *e, rl_val *v, u8 reg) {
         return;
     }
     if (v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED && e->lreg[v->reg] == reg) { /* it is there already */
-        if (dies(e, v->reg, v->last)) {
+        if (rl_vs_dies(e, v->reg, v->last)) {
             rl_vs_drop_local(e, v->reg);
         } else {
             if (e->dirty >> v->reg & 1) rl_vs_store_local(e, v->reg);
@@ -358,7 +281,7 @@ static inline bool takes_over(rl_emitter *e, const rl_val *v, u8 *r) {
         *r = v->reg;
         return true;
     }
-    if (v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED && e->lreg[v->reg] != RL_NOREG && dies(e, v->reg, v->last)) {
+    if (v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED && e->lreg[v->reg] != RL_NOREG && rl_vs_dies(e, v->reg, v->last)) {
         *r = e->lreg[v->reg];
         rl_vs_drop_local(e, v->reg);
         own_temp(e, *r);
@@ -386,7 +309,7 @@ u8 rl_vs_hint(rl_emitter *e, u8 type) {
     u32 local = *p & 0x7f, shift = 7;
     while (*p++ & 0x80) local |= (u32)(*p & 0x7f) << shift, shift += 7;
     u32 t = e->an.tracked[local];
-    if (t == RL_UNTRACKED || !is_pinned(e, t) || e->pend[t] || (e->an.events[e->next_event] & RL_EV_DEAD)) return RL_NOREG;
+    if (t == RL_UNTRACKED || !rl_is_pinned(e, t) || e->pend[t] || (e->an.events[e->next_event] & RL_EV_DEAD)) return RL_NOREG;
     return e->lreg[t];
 }
 
@@ -469,7 +392,7 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
         rl_val x = rl_vs_pop(e);
         e->depth = depth;
         u8 r;
-        if (x.kind == RL_V_LOCAL && t != RL_UNTRACKED && e->lreg[t] != RL_NOREG && !e->pend[t] && !is_pinned(e, t)) {
+        if (x.kind == RL_V_LOCAL && t != RL_UNTRACKED && e->lreg[t] != RL_NOREG && !e->pend[t] && !rl_is_pinned(e, t)) {
             r = e->lreg[t]; /* the only reader takes the register: the local gets a new value anyway */
             rl_vs_drop_local(e, t);
         } else {
@@ -483,7 +406,7 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
         e->stack[pos] = (rl_val){ .kind = RL_V_REG, .type = x.type, .reg = r, .index = RL_NOREG };
         e->owner[r] = (i32)(RL_OWN_OPERAND + pos);
         e->used |= RL_BIT(r);
-        lower_marks(e, pos);
+        rl_vs_lower_marks(e, pos);
     }
 }
 
@@ -527,7 +450,7 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     if (dead) {
         if (tee) rl_vs_push(e, v);
         else rl_vs_release(e, &v);
-        if (!e->pend[t] && !is_pinned(e, t)) rl_vs_drop_local(e, t);
+        if (!e->pend[t] && !rl_is_pinned(e, t)) rl_vs_drop_local(e, t);
         return;
     }
     if (e->pend[t]) {
@@ -538,7 +461,7 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     u8 r, width = width_of(&v);
     e->width[t] = width;
     e->checked_locals &= ~rl_bit64(t);
-    if (is_pinned(e, t)) {
+    if (rl_is_pinned(e, t)) {
         r = e->lreg[t];
         if (v.kind != RL_V_REG || v.reg != r) rl_vs_into(e, &v, r);
         rl_vs_release(e, &v);
@@ -561,13 +484,6 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     }
     e->dirty |= rl_bit64(t);
     if (tee) rl_vs_push(e, (rl_val){ .kind = RL_V_LOCAL, .type = type, .reg = (u8)t, .index = RL_NOREG, .width = width, .local = local });
-}
-
-void rl_vs_get_local(rl_emitter *e, u32 local) {
-    u32 t = e->an.tracked[local];
-    bool last = t != RL_UNTRACKED && (e->an.events[e->next_event++] & RL_EV_LAST);
-    rl_vs_push(e, (rl_val){ .kind = RL_V_LOCAL, .type = e->an.local_types[local], .reg = (u8)t, .index = RL_NOREG,
-                            .last = last, .width = t == RL_UNTRACKED ? 0 : e->width[t], .local = local });
 }
 
 /* ---- invariant builds ---- */
