@@ -45,7 +45,8 @@ rl_err rl_conf_add_dir(rl_conf *c, const char *host, size_t nhost, const char *g
 
 /* The configuration that a child asked to have `want` really gets from a parent with `have`: never more than the
  * parent's limits and rights, directories only beneath the parent's (read-only where the parent's are). A new
- * reference, kept in `want` for the next time: `have` must always be the same. RL_ERR_USAGE: a directory that the parent may not give; RL_ERR_IO: one that is not there. */
+ * reference, kept in `want` for the next time: `have` must always be the same. RL_ERR_USAGE: a directory that the
+ * parent may not give; RL_ERR_IO: one that is not there. */
 rl_err rl_conf_under(rl_conf *want, const rl_conf *have, rl_conf **out, rl_diag *d);
 
 /* Makes c->wasi if it is not there yet (opens the directories). */
