@@ -123,7 +123,8 @@ static rl_wasi_errno look_fd(pass *p, const sub *s) {
     bool file = f->kind == RL_WASI_FILE && f->type == RL_WASI_TYPE_FILE;
     if (!file && poll(&q, 1, 0) == 0) return wait_also(p, f->host, write);
     u64 bytes = write ? 1 : readable(f);
-    bool end = file ? !write && !bytes : (q.revents & (POLLHUP | POLLERR)) != 0;
+    /* what is left can still be read after a hang-up */
+    bool end = file ? !write && !bytes : (q.revents & (POLLHUP | POLLERR)) && (write || !bytes);
     put_event(p->events + EVENT_BYTES * p->nevents++, s, RL_MAX(bytes, 1), end ? HANGUP : 0);
     return RL_WASI_OK;
 }
