@@ -53,7 +53,7 @@ typedef struct rl_wasi_fd {
     u8 flags;        /* fdflags */
     bool read, write;/* may be read, written; for a directory what its rights were */
     bool read_only;  /* beneath a read-only preopen */
-    bool regular;    /* STDIO: a regular file, which never waits */
+    bool regular;    /* STDIO: a file or a disk, which are always ready */
     bool owned;      /* host is the process's own, closed with the entry; false for what the config opened */
     int host;
     int list;        /* DIR: private descriptor for fd_readdir, made on first use; -1. Preopens are shared, and an
