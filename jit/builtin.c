@@ -1,6 +1,7 @@
 /* Owns the C helpers compiled code calls (builtin.def): bulk memory and table operations, growth. They run on the
  * worker's stack, on the thread that runs the instance, and end by returning or by rl_exec_trap. All sums are 64-bit, so
- * none can wrap. Inline code for these was not taken: they are rarely hot, and libc's memmove is better than ours. */
+ * none can wrap. What takes time by length shortens the slice. Inline code for these was not taken: they are rarely
+ * hot, and libc's memmove is better than ours. */
 #include "jit/builtin.h"
 
 #include "jit/link.h"
@@ -9,6 +10,7 @@
 rl_func rl_builtin_funcs[RL_BUILTIN_COUNT];
 
 static void trap(rl_instance *i, rl_trap t) { rl_exec_trap(i->exec, t); }
+static void tax(rl_instance *i, u64 bytes) { rl_exec_tax(i->exec, bytes); }
 
 static u32 memory_grow(rl_instance *i, u32 memory, u32 pages) {
     return (u32)rl_memory_grow(rl_instance_memory(i, memory), pages);
@@ -18,16 +20,19 @@ static void memory_fill(rl_instance *i, u32 memory, u32 at, u32 byte, u32 n) {
     rl_memory *m = rl_instance_memory(i, memory);
     if ((u64)at + n > m->bytes) trap(i, RL_TRAP_MEMORY);
     else if (n) memset(m->base + at, (int)(byte & 0xff), n);
+    tax(i, n);
 }
 
 static void memory_copy(rl_instance *i, u32 to_memory, u32 from_memory, u32 to, u32 from, u32 n) {
     rl_memory *a = rl_instance_memory(i, to_memory), *b = rl_instance_memory(i, from_memory);
     if ((u64)to + n > a->bytes || (u64)from + n > b->bytes) trap(i, RL_TRAP_MEMORY);
     else if (n) memmove(a->base + to, b->base + from, n);
+    tax(i, n);
 }
 
 static void memory_init(rl_instance *i, u32 memory, u32 segment, u32 to, u32 from, u32 n) {
     if (!rl_data_copy(i, rl_instance_memory(i, memory), segment, to, from, n)) trap(i, RL_TRAP_MEMORY);
+    tax(i, n);
 }
 
 static void data_drop(rl_instance *i, u32 segment) { rl_set_bit(i->dropped_data, segment); }
@@ -51,6 +56,7 @@ static rl_table *writable(rl_instance *i, u32 table, u32 at, u32 n) {
 static void table_fill(rl_instance *i, u32 table, u32 at, u64 value, u32 n) {
     rl_table *t = writable(i, table, at, n);
     for (u32 k = 0; t && k < n; k++) t->elems[at + k] = (void *)(uintptr_t)value;
+    tax(i, 8 * (u64)n);
 }
 
 static void table_copy(rl_instance *i, u32 to_table, u32 from_table, u32 to, u32 from, u32 n) {
@@ -61,11 +67,13 @@ static void table_copy(rl_instance *i, u32 to_table, u32 from_table, u32 to, u32
     }
     rl_table *a = writable(i, to_table, to, n); /* may move the elements of b, when it is a */
     if (a && n) memmove(a->elems + to, b->elems + from, n * sizeof *a->elems);
+    tax(i, 8 * (u64)n);
 }
 
 static void table_init(rl_instance *i, u32 table, u32 segment, u32 to, u32 from, u32 n) {
     rl_table *t = writable(i, table, to, n);
     if (t && !rl_elem_copy(i, t, segment, to, from, n)) trap(i, RL_TRAP_TABLE);
+    tax(i, 8 * (u64)n);
 }
 
 static void table_set(rl_instance *i, u32 table, u32 index, u64 value) {

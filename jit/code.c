@@ -357,6 +357,7 @@ static rl_err prepare(rl_code *c, rl_diag *d) {
     if (!c->head.entries || !c->funcs || !c->order || !c->base)
         return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
     c->stats.code_bytes = m->code_size;
+    c->stats.validate_ns = m->validate_ns;
     return RL_OK;
 }
 

@@ -123,6 +123,12 @@ void rl_exec_fail(rl_exec *x, const char *fmt, ...) {
     rl_exec_trap(x, RL_TRAP_HOST);
 }
 
+void rl_exec_tax(rl_exec *x, u64 bytes) {
+    i64 units = (i64)(bytes >> 4);
+    x->fuel -= units;
+    x->granted -= units;
+}
+
 static rl_nest *nest_below(void *sp) { return (rl_nest *)(((uintptr_t)sp - sizeof(rl_nest)) & ~(uintptr_t)15); }
 
 void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps) {

@@ -112,6 +112,9 @@ void rl_exec_park(rl_exec *x);
 void rl_exec_trap(rl_exec *x, u32 trap);
 /* RL_TRAP_HOST with a text */
 void rl_exec_fail(rl_exec *x, const char *fmt, ...) RL_PRINTF(2, 3);
+/* Work by length (bytes copied, filled, read): shortens this slice by one unit per 16 bytes, so that nobody holds a
+ * worker by large operations, without counting as instructions executed. */
+void rl_exec_tax(rl_exec *x, u64 bytes);
 /* Run f(args) first. With catch_traps, a trap in f comes back as RL_NESTED_TRAPPED instead of ending the exec (except
  * RL_TRAP_EXIT and RL_TRAP_KILLED; x->trap and x->message still tell which). Then the host function is called again
  * with the same arguments and the results in x->vals. A function that nests first asks rl_exec_nested: the answer is

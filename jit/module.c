@@ -11,6 +11,7 @@
 #include "jit/decode.h"
 #include "jit/reader.h"
 #include "jit/validate.h"
+#include "src/base/os.h"
 
 static rl_err validate_bodies(rl_module *m, rl_diag *d) {
     rl_annot a = {0};
@@ -73,7 +74,9 @@ static rl_err make(u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
         return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
     }
     atomic_init(&m->refs, 1);
+    u64 start = rl_os_now_ns();
     rl_err e = load(m, bytes, size, d);
+    m->validate_ns = rl_os_now_ns() - start;
     if (e) rl_module_put(m);
     else *out = m;
     return e;

@@ -87,6 +87,8 @@ typedef struct rl_module {
     const u8 *bytes; /* owned copy of the binary */
     u32 size;        /* RL_MODULE_PAD zero bytes follow, so that readers may look ahead */
 
+    u64 validate_ns; /* what decoding and validating took */
+
     rl_proto **protos;       u32 nprotos;
     rl_import *imports;      u32 nimports;
     rl_export *exports;      u32 nexports;

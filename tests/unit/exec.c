@@ -30,6 +30,7 @@ static int setup(void **state) {
     w->inst = calloc(1, sizeof *w->inst);
     w->inst->module = &no_module;
     w->inst->flavour = RL_FLAVOUR_CHECKED;
+    w->inst->yield = (const void *)(uintptr_t)rl_glue_yield;
     w->stack = aligned_alloc(4096, 65536);
     rl_exec_init(&w->x, w->stack, 65536, (rl_host *)w);
     return 0;
