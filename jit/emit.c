@@ -13,7 +13,6 @@ void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size) {
     u32 want = n < 32 ? 64 : n * 2;
     void *p = realloc(*array, want * size);
     if (!p) {
-        if (!*array) abort(); /* not even the first block: nothing to fall back on */
         e->failed = true;
         return;
     }
@@ -127,7 +126,7 @@ static void block_type(rl_emitter *e, rl_ctl *c) {
 
 static rl_ctl *push_ctl(rl_emitter *e, u8 op) {
     RL_ROOM(e, e->ctls, e->nctls, e->cap_ctls);
-    rl_ctl *c = &e->ctls[e->nctls++];
+    rl_ctl *c = &e->ctls[e->failed ? 0 : e->nctls++];
     memset(c, 0, offsetof(rl_ctl, merge));
     c->op = op;
     c->label = c->else_label = RL_LABEL_INIT;
@@ -642,15 +641,22 @@ static void body(rl_emitter *e) {
 /* ---- one function ---- */
 
 /* Frame, from sp: outgoing area, homes of locals, homes of operands, callee-saved registers. */
-static bool layout_frame(rl_emitter *e) {
+static rl_err layout_frame(rl_emitter *e, u32 index, rl_diag *d) {
     const rl_annot *a = &e->an;
     e->slots_at = (u32)rl_align(8 * a->out_words, 16);
-    u64 frame = rl_align(e->slots_at + 8 * ((u64)a->nlocals + a->max_depth + 4), 16);
-    if (frame > 1u << 24) return false;
+    u64 frame = rl_align(e->slots_at + 8 * ((u64)a->nlocals + a->max_depth + RL_MAX_BUILTIN_PARAMS), 16);
+    if (frame > 1u << 24) return rl_diag_set(d, RL_ERR_LIMIT, "function %u needs too large a frame", index);
     e->frame = (u32)frame;
+    u32 operands = a->max_depth + RL_MAX_BUILTIN_PARAMS;
+    if (e->cap_stack < operands) {
+        rl_val *p = realloc(e->stack, operands * sizeof *p);
+        if (!p) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory while compiling function %u", index);
+        e->stack = p;
+        e->cap_stack = operands;
+    }
     if (e->cap_homes < a->nlocals) {
         i32 *p = realloc(e->homes, (a->nlocals + 64) * sizeof *p);
-        if (!p) return false;
+        if (!p) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory while compiling function %u", index);
         e->homes = p;
         e->cap_homes = a->nlocals + 64;
     }
@@ -658,6 +664,26 @@ static bool layout_frame(rl_emitter *e) {
         bool stack = i < a->nparams && e->proto->in[i].reg == RL_NOREG;
         e->homes[i] = stack ? -(i32)(16 + 8 * e->proto->in[i].word) : (i32)(e->slots_at + 8 * i);
     }
+    return RL_OK;
+}
+
+/* A local that starts as zero and is worth a register gets one that calls leave alone. */
+static bool zero_in_register(rl_emitter *e, u32 local, u32 t) {
+    if (t == RL_UNTRACKED || e->an.weight[t] < 2) return false;
+    u8 type = e->an.local_types[local];
+    u32 set = (rl_is_fp(type) ? e->alloc_fp : e->alloc_gp & ~RL_NEVER_PIN) & ~e->used;
+    if (e->an.has_calls) set &= e->callee_saved;
+    else if (set & ~e->callee_saved) set &= ~e->callee_saved;
+    if (!set) return false;
+    u8 r = (u8)__builtin_ctz(set);
+    if (rl_is_fp(type)) rl_masm_fmovi(&e->m, (rl_type)type, r, 0);
+    else rl_masm_movi(&e->m, RL_W32, r, 0);
+    e->owner[r] = (i32)t;
+    e->used |= RL_BIT(r);
+    e->saved |= RL_BIT(r) & e->callee_saved;
+    e->lreg[t] = r;
+    e->inreg |= rl_bit64(t);
+    e->dirty |= rl_bit64(t);
     return true;
 }
 
@@ -676,6 +702,7 @@ static void zero_locals(rl_emitter *e) {
             u32 t = a->tracked[i];
             if (t != RL_UNTRACKED && !(a->rbw >> t & 1)) continue;
             rl_masm_room(&e->m, 64);
+            if (zero_in_register(e, i, t)) continue;
             rl_masm_st_imm(&e->m, RL_ST_64, 0, rl_home(e, i));
         }
         return;
@@ -756,7 +783,7 @@ rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     if (e->opt.worst_annotations) rl_annot_worst(&e->an);
     e->proto = e->mod->funcs[index].proto;
     reset(e);
-    if (!layout_frame(e)) return rl_diag_set(d, RL_ERR_LIMIT, "function %u needs too large a frame", index);
+    RL_TRY(layout_frame(e, index, d));
     rl_masm_room(&e->m, 1024);
     memset(e->m.p, 0xcc, GAP);
     e->m.p += GAP;
@@ -805,10 +832,15 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     }
     e->callee_saved = RL_CALLEE_SAVED & (e->alloc_gp | e->alloc_fp);
     e->memops = rl_masm_has_memops();
-    RL_ROOM(e, e->stack, 0, e->cap_stack);
+    /* every array has a first block, so that a failed growth can go on writing to index 0 */
     RL_ROOM(e, e->pins, 0, e->cap_pins);
     RL_ROOM(e, e->ctls, 0, e->cap_ctls);
-    if (!rl_masm_init(&e->m, flavour)) {
+    RL_ROOM(e, e->colds, 0, e->cap_colds);
+    RL_ROOM(e, e->edges, 0, e->cap_edges);
+    RL_ROOM(e, e->traps, 0, e->cap_traps);
+    RL_ROOM(e, e->rets, 0, e->cap_rets);
+    RL_ROOM(e, e->relocs, 0, e->cap_relocs);
+    if (e->failed || !rl_masm_init(&e->m, flavour)) {
         rl_emitter_free(e);
         return NULL;
     }

@@ -231,7 +231,7 @@ static inline void rl_vs_comp_pend(rl_emitter *e, u8 comp, int by) {
 }
 
 static inline rl_val *rl_vs_room(rl_emitter *e) {
-    RL_ROOM(e, e->stack, e->depth, e->cap_stack);
+    rl_check(e->depth < e->cap_stack); /* layout_frame made room for max_depth */
     rl_vs_lower_marks(e, e->depth);
     return &e->stack[e->depth++];
 }

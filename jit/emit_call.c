@@ -17,16 +17,24 @@ static void flush_under(rl_emitter *e, u32 to) {
     e->low = to;
 }
 
-/* Sums become registers while the stack still owns them. */
-static void settle_args(rl_emitter *e, u32 base) {
+/* Sums become registers while the stack still owns them: their place in the call if it is free. */
+static void settle_args(rl_emitter *e, u32 base, const rl_place *places, u32 n) {
     u32 depth = e->depth;
     for (u32 pos = base; pos < depth; pos++) {
         u8 k = e->stack[pos].kind;
         if (k != RL_V_ADDR && k != RL_V_FLAGS) continue;
+        u32 place = pos - base < n && places[pos - base].reg != RL_NOREG ? RL_BIT(places[pos - base].reg) : 0;
         rl_masm_room(&e->m, 128);
         e->depth = pos + 1;
         rl_val v = rl_vs_pop(e);
-        (void)rl_vs_use(e, &v);
+        if (k == RL_V_ADDR && (place & e->alloc_gp & ~e->used)) {
+            u8 r = (u8)__builtin_ctz(place);
+            rl_vs_into(e, &v, r);
+            rl_vs_release(e, &v);
+            v = (rl_val){ .kind = RL_V_REG, .type = RL_I32, .reg = r, .index = RL_NOREG };
+        } else {
+            (void)rl_vs_use(e, &v);
+        }
         rl_vs_push(e, v);
         e->depth = depth;
         e->locked = 0;
@@ -144,7 +152,7 @@ static void push_results(rl_emitter *e, const rl_proto *p) {
 static u64 prepare(rl_emitter *e, const rl_proto *p) {
     u32 n = p->nparams;
     flush_under(e, e->depth - n);
-    settle_args(e, e->depth - n);
+    settle_args(e, e->depth - n, p->in, n);
     u64 dying = pop_args(e, n);
     save_locals(e, dying);
     place_args(e, &e->stack[e->depth], p->in, n, RL_REG_SP, 0);
@@ -212,7 +220,7 @@ static void table_record(rl_emitter *e, u32 table, const rl_proto *p) {
 
 void rl_emit_call_indirect(rl_emitter *e, u32 table, const rl_proto *p) {
     flush_under(e, e->depth - 1 - p->nparams);
-    settle_args(e, e->depth - 1 - p->nparams);
+    settle_args(e, e->depth - 1 - p->nparams, NULL, 0);
     table_record(e, table, p);
     u64 dying = prepare(e, p);
     if (e->mod->closed_funcs) {
@@ -249,8 +257,8 @@ void rl_emit_builtin(rl_emitter *e, rl_builtin b) {
     /* the immediates go below the operands on the stack */
     u32 operands = p->nparams - n, base = e->depth - operands;
     flush_under(e, base);
-    settle_args(e, base);
-    rl_val args[8];
+    settle_args(e, base, NULL, 0);
+    rl_val args[RL_MAX_BUILTIN_PARAMS];
     for (u32 i = operands; i-- > 0;) args[n + i] = rl_vs_pop(e);
     for (u32 i = 0; i < n; i++) rl_vs_push(e, rl_val_const(RL_I32, imms[i]));
     for (u32 i = n; i < p->nparams; i++) {
@@ -279,7 +287,7 @@ void rl_emit_return_values(rl_emitter *e) {
 /* Arguments that go to memory may overlap our own incoming ones: through their slots. */
 static u64 prepare_tail(rl_emitter *e, const rl_proto *p) {
     u32 n = p->nparams, base = e->depth - n;
-    settle_args(e, base);
+    settle_args(e, base, p->in, n);
     bool words = false;
     for (u32 i = 0; i < n; i++) words |= p->in[i].reg == RL_NOREG;
     if (words) rl_vs_flush_operands(e, base, e->depth);
@@ -319,7 +327,7 @@ void rl_emit_tail_call(rl_emitter *e, u32 func) {
 }
 
 void rl_emit_tail_indirect(rl_emitter *e, u32 table, const rl_proto *p) {
-    settle_args(e, e->depth - 1 - p->nparams);
+    settle_args(e, e->depth - 1 - p->nparams, NULL, 0);
     table_record(e, table, p);
     (void)prepare_tail(e, p);
     if (e->mod->closed_funcs) {

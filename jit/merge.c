@@ -293,6 +293,7 @@ static u32 choose_register(const rl_emitter *e, const rl_pins *p, const rl_block
 void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     const rl_block_note *n = c->note;
     RL_ROOM(e, e->pins, e->npins, e->cap_pins);
+    if (e->failed) return;
     rl_pins *p = &e->pins[e->npins];
     *p = e->pins[e->cur_pins];
     u64 already = pinned_locals(p);
