@@ -35,10 +35,12 @@ static u8 component(rl_emitter *e, rl_val *v) {
     return v->kind == RL_V_LOCAL ? (u8)(RL_COMP_LOCAL + v->reg) : r;
 }
 
+/* An older reader of the same local further down the stack reads after this sum is worked out, so the local does not die. */
 static rl_val sum_of(rl_emitter *e, rl_val *v) {
     if (v->kind == RL_V_ADDR) return *v;
     u8 c = component(e, v);
-    return (rl_val){ .kind = RL_V_ADDR, .type = RL_I32, .reg = c, .index = RL_NOREG, .last = c >= RL_COMP_LOCAL ? v->last : 0,
+    bool last = c >= RL_COMP_LOCAL && v->last && !e->pend[c - RL_COMP_LOCAL];
+    return (rl_val){ .kind = RL_V_ADDR, .type = RL_I32, .reg = c, .index = RL_NOREG, .last = last,
                      .max = v->width ? (1u << v->width) - 1 : UINT32_MAX };
 }
 
@@ -170,6 +172,7 @@ static u8 use_outside(rl_emitter *e, rl_val *v, u32 fixed) {
 
 /* Rotates, and shifts on machines without three-operand ones: the count in its own register. */
 static void emit_counted(rl_emitter *e, rl_bin op, u8 type, rl_val *a, rl_val *b) {
+    if (b->kind == RL_V_ADDR) rl_vs_use(e, b); /* two registers become one: with the count's own, three were taken */
     u8 ra = use_outside(e, a, RL_BIT(RL_REG_COUNTREG));
     rl_vs_use_in(e, b, RL_REG_COUNTREG);
     u8 hint = rl_vs_hint(e, type);
