@@ -64,6 +64,7 @@ typedef struct rl_rt_config {
     unsigned workers;     /* 0: one per core. This version always uses one.           */
     i64 slice;            /* instructions between two looks at other processes        */
     bool handle_signals;  /* SIGINT and SIGTERM end the run: status 130, 143          */
+    bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */
     bool quiet;           /* no failure reports on standard error                     */
     FILE *log;            /* where reports go; NULL: stderr                           */
 

@@ -24,7 +24,7 @@ typedef struct pile { u8 *p; size_t len, cap; } pile; /* bytes read so far */
 static rl_err pile_grow(pile *b, size_t hint) {
     if (b->len < b->cap) return RL_OK;
     if (b->cap >= FILE_LIMIT) return RL_ERR_LIMIT;
-    size_t cap = RL_MAX(hint, b->cap ? b->cap * 2 : 65536);
+    size_t cap = b->cap ? b->cap * 2 : hint ? hint : 65536;
     u8 *p = realloc(b->p, cap);
     if (!p) return RL_ERR_NOMEM;
     b->p = p;
