@@ -19,7 +19,8 @@
  * modules may be freed in any order: they keep what they still need. Texts passed in are copied.
  *
  * Threads. An engine and modules may be used by any number of threads at once. A store, and everything that belongs to
- * it, by one thread at a time; rille_store_interrupt alone may be called from anywhere, signal handlers included. */
+ * it, by one thread at a time; rille_store_interrupt alone may be called from anywhere, signal handlers included.
+ * Native code is shared memory: a child made by fork may exec, but must not use what its parent made. */
 #ifndef RILLE_H
 #define RILLE_H
 

@@ -24,7 +24,7 @@
 static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
 static struct sigaction before[RL_LEN(signals)];
 static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
-static _Thread_local void *alt_stack;
+static _Thread_local bool alt_ready;
 
 const char *rl_trap_text(rl_trap t) {
     static const char *const texts[] = {
@@ -126,21 +126,41 @@ rl_err rl_trap_init(void) {
     return ok ? RL_OK : RL_ERR_SYSTEM;
 }
 
+static void drop_alt_stack(void *stack) {
+    stack_t s = { .ss_flags = SS_DISABLE };
+    sigaltstack(&s, NULL);
+    rl_os_unmap(stack, ALT_STACK_SIZE);
+}
+
+static pthread_key_t alt_key; /* its destructor drops the stack of a thread that ends */
+static pthread_once_t alt_once = PTHREAD_ONCE_INIT;
+static bool alt_key_ok;
+
+static void make_alt_key(void) { alt_key_ok = pthread_key_create(&alt_key, drop_alt_stack) == 0; }
+
 rl_err rl_trap_thread_init(void) {
-    if (alt_stack) return RL_OK;
-    alt_stack = rl_os_map(ALT_STACK_SIZE);
-    if (!alt_stack) return RL_ERR_NOMEM;
-    stack_t s = { .ss_sp = alt_stack, .ss_size = ALT_STACK_SIZE };
-    if (sigaltstack(&s, NULL) == 0) return RL_OK;
-    rl_os_unmap(alt_stack, ALT_STACK_SIZE);
-    alt_stack = NULL;
-    return RL_ERR_SYSTEM;
+    if (alt_ready) return RL_OK;
+    stack_t now, s = { .ss_size = ALT_STACK_SIZE };
+    pthread_once(&alt_once, make_alt_key);
+    if (!alt_key_ok || sigaltstack(NULL, &now)) return RL_ERR_SYSTEM;
+    if (!(now.ss_flags & SS_DISABLE) && now.ss_size >= ALT_STACK_SIZE / 2) { /* somebody else's is large enough */
+        alt_ready = true;
+        return RL_OK;
+    }
+    s.ss_sp = rl_os_map(ALT_STACK_SIZE);
+    if (!s.ss_sp) return RL_ERR_NOMEM;
+    if (sigaltstack(&s, NULL) || pthread_setspecific(alt_key, s.ss_sp)) {
+        drop_alt_stack(s.ss_sp);
+        return RL_ERR_SYSTEM;
+    }
+    alt_ready = true;
+    return RL_OK;
 }
 
 void rl_trap_thread_fini(void) {
-    if (!alt_stack) return;
-    stack_t s = { .ss_flags = SS_DISABLE };
-    sigaltstack(&s, NULL);
-    rl_os_unmap(alt_stack, ALT_STACK_SIZE);
-    alt_stack = NULL;
+    void *stack = alt_ready ? pthread_getspecific(alt_key) : NULL;
+    alt_ready = false;
+    if (!stack) return;
+    pthread_setspecific(alt_key, NULL);
+    drop_alt_stack(stack);
 }

@@ -17,7 +17,8 @@ const char *rl_trap_text(rl_trap t);
 /* Installs the SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE handlers (keeps and calls earlier ones for faults that are not
  * guest code's). Calling it again takes back signals somebody else has taken meanwhile. */
 rl_err rl_trap_init(void);
-/* Every thread that runs guest code needs an alternate signal stack. */
+/* Every thread that runs guest code needs an alternate signal stack: takes the one it has, or makes one that lives until
+ * _fini or the end of the thread. */
 rl_err rl_trap_thread_init(void);
 void rl_trap_thread_fini(void);
 

@@ -20,13 +20,14 @@ static bool found(rl_walk *w, const void *pc) {
     return true;
 }
 
-/* The innermost frame of a fault: the instruction itself. */
+/* The innermost frame of a fault: the instruction itself. Of a yield: behind the call of the glue. */
 static bool first(rl_walk *w) {
     w->started = true;
     if (!w->x->guest_pc || !found(w, w->x->guest_pc)) return false;
     const rl_trap_row *row = rl_code_trap_at(w->code, w->pc);
+    const rl_ret_row *yield = row ? NULL : rl_code_ret_at(w->code, w->pc);
     w->func = rl_code_func_at(w->code, w->pc);
-    w->offset = row ? row->offset : 0;
+    w->offset = row ? row->offset : yield ? yield->offset : 0;
     w->refund = row ? row->refund : 0;
     return true;
 }
