@@ -434,8 +434,8 @@ void rille_store_interrupt(rille_store *store) {
     atomic_store_explicit(&store->interrupt, true, memory_order_relaxed);
 }
 
+/* NULL: out of memory. */
 static lane *take_lane(rille_store *s) {
-    if (s->depth == MAX_DEPTH) return NULL;
     lane **l = &s->lanes[s->depth];
     if (!*l) {
         lane *fresh = calloc(1, sizeof *fresh);
@@ -479,8 +479,9 @@ static rille_status run(rille_store *s, rl_exec *x, rille_error *error) {
 
 static rille_status call_words(rille_store *s, rl_instance *inst, rl_func *f, const u64 *words, u64 *results, rille_error *error) {
     if (rl_trap_thread_init()) return fail(error, RILLE_SYSTEM, "no alternate signal stack");
+    if (s->depth == MAX_DEPTH) return fail(error, RILLE_LIMIT, "host functions and guest calls nested too deep");
     lane *l = take_lane(s);
-    if (!l) return fail(error, RILLE_LIMIT, "host functions and guest calls nested too deep");
+    if (!l) return fail_nomem(error);
     l->x.inst = inst;
     rille_status status = rl_exec_call(&l->x, f, words) ? fail_nomem(error) : run(s, &l->x, error);
     u32 n = 0;

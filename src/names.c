@@ -40,21 +40,20 @@ static void of_unlink(rl_named *e) {
     e->of_next = NULL;
 }
 
-static rl_err of_link(rl_names *n, rl_named *e) {
-    if (e->node) return RL_OK;
-    head *h = rl_map_get(&n->by_pid, e->pid);
-    if (!h) {
-        if (!(h = calloc(1, sizeof *h))) return RL_ERR_NOMEM;
-        if (rl_map_put(&n->by_pid, e->pid, h, NULL)) {
-            free(h);
-            return RL_ERR_NOMEM;
-        }
-    }
+/* The list of a process's names; NULL: out of memory. */
+static head *head_of(rl_names *n, u64 pid) {
+    head *h = rl_map_get(&n->by_pid, pid);
+    if (h || !(h = calloc(1, sizeof *h))) return h;
+    if (!rl_map_put(&n->by_pid, pid, h, NULL)) return h;
+    free(h);
+    return NULL;
+}
+
+static void of_link(head *h, rl_named *e) {
     e->of_next = h->first;
     e->of_at = &h->first;
     if (e->of_next) e->of_next->of_at = &e->of_next;
     h->first = e;
-    return RL_OK;
 }
 
 static void drop(rl_names *n, rl_named *e) {
@@ -73,6 +72,8 @@ static void drop(rl_names *n, rl_named *e) {
 static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, bool reserved) {
     u64 hash = rl_hash_bytes(name, len);
     rl_named *e = find(n, hash, name, len);
+    head *h = node ? NULL : head_of(n, pid); /* first: a failure changes nothing */
+    if (!node && !h) return RL_ERR_NOMEM;
     if (!e) {
         if (!(e = calloc(1, sizeof *e + len))) return RL_ERR_NOMEM;
         e->hash = hash;
@@ -89,7 +90,8 @@ static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, boo
     e->node = node;
     e->pid = pid;
     e->reserved = reserved;
-    return of_link(n, e);
+    if (h) of_link(h, e);
+    return RL_OK;
 }
 
 rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid) {
@@ -124,7 +126,7 @@ void rl_names_remove(rl_names *n, const void *name, u32 len) {
 rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner) {
     pthread_mutex_lock(&n->lock);
     rl_name_state s = look(n, name, len, node, owner);
-    if (s == RL_NAME_NONE && set(n, name, len, 0, pid, true)) s = RL_NAME_RESERVED;
+    if (s == RL_NAME_NONE && set(n, name, len, 0, pid, true)) s = RL_NAME_NOMEM;
     pthread_mutex_unlock(&n->lock);
     return s;
 }

@@ -24,14 +24,14 @@ typedef struct rl_names {
 void rl_names_init(rl_names *n);
 void rl_names_fini(rl_names *n);
 
-typedef enum rl_name_state { RL_NAME_NONE, RL_NAME_TAKEN, RL_NAME_RESERVED } rl_name_state;
+typedef enum rl_name_state { RL_NAME_NONE, RL_NAME_TAKEN, RL_NAME_RESERVED, RL_NAME_NOMEM } rl_name_state;
 
 /* All of these may be called from any thread. Names are any bytes. node 0: this one. */
 rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid);
 rl_name_state rl_names_get(rl_names *n, const void *name, u32 len, u64 *node, u64 *pid);
 void rl_names_remove(rl_names *n, const void *name, u32 len);
 /* Takes a free name for a process that `pid` is about to make: RL_NAME_NONE on success, else what is there. A later
- * rl_names_put gives it to the child; rl_names_unreserve gives it up. RL_ERR_NOMEM is reported as RESERVED. */
+ * rl_names_put gives it to the child; rl_names_unreserve gives it up. NOMEM comes from here only; nothing changed then. */
 rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner);
 void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid);
 /* The process is gone: so are its names and what it had reserved. */

@@ -261,6 +261,7 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
         switch (rl_names_reserve(names, name, (u32)name_len, p->id, &node, &id)) {
         case RL_NAME_TAKEN: return found(h, node_ptr, id_ptr, node, id);
         case RL_NAME_RESERVED: rl_host_yield(h); return 0; /* its process is being made */
+        case RL_NAME_NOMEM: rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM)); return 0;
         case RL_NAME_NONE: break;
         }
         rl_host_done(h); /* of waiting for the name; now for the child */
@@ -270,8 +271,11 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
         if (!child_ready(h)) return 0;
         status = release_child(h, link, &id, &d);
     }
-    if (!status) status = rl_names_put(names, name, (u32)name_len, 0, id) ? 1 : 0;
-    else rl_names_unreserve(names, name, (u32)name_len, p->id);
+    if (!status && rl_names_put(names, name, (u32)name_len, 0, id)) {
+        rl_diag_set(&d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+        status = 1;
+    }
+    if (status) rl_names_unreserve(names, name, (u32)name_len, p->id);
     if (status < 0 || !rl_guest_put64(h, node_ptr, 0)) return 0;
     if (status) return failed_with(h, id_ptr, &d, NULL);
     rl_guest_put64(h, id_ptr, id);
