@@ -46,7 +46,10 @@ static _Thread_local u8 *base_now;
 static _Thread_local struct rl_instance bare;
 
 void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host) {
-    *x = (rl_exec){ .stack = stack, .stack_size = size, .host = host };
+    memset(x, 0, offsetof(rl_exec, small_vals)); /* the rest is written before it is read */
+    x->stack = stack;
+    x->stack_size = size;
+    x->host = host;
     x->stack_limit = (u8 *)stack + RL_STACK_MARGIN;
     rl_exec_reset(x);
 }

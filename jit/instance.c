@@ -22,6 +22,8 @@ struct rl_store {
     rl_store_config config;
     u64 memory_bytes; /* of all linear memories */
     block *blocks;
+    rl_instance *only; /* the instance, when there is just one */
+    u32 instances;
 };
 
 /* A record made on demand, see rl_instance_func. */
@@ -48,6 +50,27 @@ static void *alloc(rl_store *s, block_kind kind, size_t size) {
 
 void *rl_store_alloc(rl_store *s, size_t size) { return alloc(s, BLOCK_PLAIN, size); }
 const rl_store_config *rl_store_settings(const rl_store *s) { return &s->config; }
+
+static bool imports_objects(const rl_module *m) {
+    return m->nimported_tables || m->nimported_memories || m->nimported_globals || m->nmemories > 1;
+}
+
+bool rl_store_retire(rl_store *s) {
+    rl_instance *i = s->only;
+    if (s->instances != 1 || imports_objects(i->module)) return false;
+    for (u32 t = 0; t < i->module->ntables; t++) rl_table_fini(rl_instance_table(i, t));
+    if (i->module->nmemories) rl_memory_fini(rl_instance_memory(i, 0));
+    return true;
+}
+
+rl_err rl_store_renew(rl_store *s, const rl_store_config *c, rl_instance **out, rl_func **start, rl_diag *d) {
+    s->config = *c;
+    *out = NULL;
+    *start = NULL;
+    rl_err e = rl_instance_renew(s->only, start, d);
+    if (!e) *out = s->only;
+    return e;
+}
 
 bool rl_store_charge(rl_store *s, u64 bytes) {
     if (bytes > s->config.max_memory - s->memory_bytes) return false;
@@ -150,6 +173,8 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     size_t data_bits = (m->ndatas + 7) / 8, elem_bits = (m->nelems + 7) / 8;
     rl_instance *i = alloc(s, BLOCK_INSTANCE, bits + data_bits + elem_bits);
     if (!i) return NULL;
+    s->only = i;
+    s->instances++;
     i->module = rl_module_get(m);
     i->code = code;
     i->layout = l;

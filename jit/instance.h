@@ -135,6 +135,12 @@ void rl_store_free(rl_store *s);
 /* Makes x the exec of every instance (after another exec ran some of them). */
 void rl_store_bind(rl_store *s, rl_exec *x);
 
+/* Using a store again, with a configuration of the same flavour, for the price of what differs between two instances of a module. retire gives back the memory of a
+ * store with one instance and nothing imported but functions; false: it is of another kind, and was left alone. renew
+ * gives the instance of a retired store memory again and puts it in the state rl_instance_new made (same results). */
+bool rl_store_retire(rl_store *s);
+rl_err rl_store_renew(rl_store *s, const rl_store_config *c, rl_instance **out, rl_func **start, rl_diag *d);
+
 /* Resolves one import; returns false when there is none by that name. */
 typedef bool rl_resolver(void *env, const rl_module *m, const rl_import *imp, rl_extern *out);
 

@@ -99,8 +99,9 @@ static bool take(rl_instance *i, const rl_import *imp, const rl_extern *x) {
 
 static rl_err resolve_imports(rl_instance *i, rl_resolver *resolve, void *env, rl_diag *d) {
     const rl_module *m = i->module;
-    char text[sizeof d->text - 40] = "";
+    char text[sizeof d->text - 40];
     u32 failed = 0, omitted = 0;
+    text[0] = 0;
     for (u32 n = 0; n < m->nimports; n++) {
         rl_extern x = { 0 };
         bool there = resolve && resolve(env, m, &m->imports[n], &x);
@@ -187,27 +188,44 @@ static void init_globals(rl_instance *i) {
 
 /* ---- own tables and memories ---- */
 
+static void use_memory(rl_instance *i) {
+    rl_memory *mem = rl_instance_memory(i, 0);
+    i->next_user = mem->users;
+    mem->users = i;
+    rl_instance_set_memory(i, mem);
+}
+
+static rl_err memory_refused(const rl_module *m, u32 n, rl_err e, rl_diag *d) {
+    u64 pages = m->memories[n].min;
+    if (e == RL_ERR_LIMIT) return rl_diag_set(d, e, "memory of %llu pages exceeds the limit", (unsigned long long)pages);
+    return rl_diag_set(d, e, "no memory for %llu pages", (unsigned long long)pages);
+}
+
 static rl_err make_memories(rl_instance *i, rl_diag *d) {
     const rl_module *m = i->module;
     for (u32 n = m->nimported_memories; n < m->nmemories; n++) {
         rl_memory **slot = (rl_memory **)((char *)i + i->layout->memories + 8 * n);
         rl_err e = rl_memory_new(i->store, &m->memories[n], slot);
-        if (e == RL_ERR_LIMIT) return rl_diag_set(d, e, "memory of %llu pages exceeds the limit", (unsigned long long)m->memories[n].min);
-        if (e) return rl_diag_set(d, e, "no memory for %llu pages", (unsigned long long)m->memories[n].min);
+        if (e) return memory_refused(m, n, e, d);
     }
     if (!m->nmemories) return RL_OK;
-    rl_memory *mem = rl_instance_memory(i, 0);
-    i->next_user = mem->users;
-    mem->users = i;
-    rl_instance_set_memory(i, mem);
+    use_memory(i);
     return RL_OK;
 }
 
-/* Contents of all own tables after instantiation, the same for every instance: made once per code, shared until
- * somebody writes. One allocation: offsets, then elements. */
-typedef struct images { void **elems[1]; } images;
+/* What is the same for every instance after instantiation, made once per code: the contents of all own tables, shared
+ * until somebody writes, and of the memory from the first data segment to the last. One allocation: the addresses of the
+ * tables' elements, the elements, the bytes. */
+typedef struct images {
+    bool tables, data;     /* which of the two there is */
+    u32 data_at, data_len;
+    const u8 *bytes;
+    void **elems[];
+} images;
 
-static bool images_possible(const rl_module *m) {
+#define IMAGE_MAX (1u << 20) /* bytes of data; more are copied segment by segment */
+
+static bool tables_possible(const rl_module *m) {
     if (!m->closed_funcs || m->nimported_tables || !m->ntables) return false;
     for (u32 s = 0; s < m->nelems; s++) {
         const rl_elem *e = &m->elems[s];
@@ -219,13 +237,34 @@ static bool images_possible(const rl_module *m) {
     return true;
 }
 
-static images *build_images(const rl_instance *i) {
+/* Whether one copy does what the segments do: all active, at constant places of one memory that is new and so zero
+ * in between, in order or not overlapping at all, and not much apart. */
+static bool data_possible(const rl_module *m, u32 *at, u32 *len) {
+    u64 low = UINT64_MAX, high = 0, sum = 0;
+    for (u32 n = 0; n < m->ndatas; n++) {
+        const rl_data *s = &m->datas[n];
+        if (s->mode != RL_SEG_ACTIVE || s->memory || s->offset.kind != RL_INIT_CONST) return false;
+        u64 from = (u32)s->offset.value;
+        low = RL_MIN(low, from);
+        high = RL_MAX(high, from + s->len);
+        sum += s->len;
+    }
+    if (m->nmemories != 1 || m->nimported_memories || m->ndatas < 2 || high > m->memories[0].min * RL_PAGE) return false;
+    if (high - low > IMAGE_MAX || high - low > 2 * sum) return false;
+    *at = (u32)low;
+    *len = (u32)(high - low);
+    return true;
+}
+
+static void fill_data(const rl_module *m, u8 *bytes, u32 at) {
+    for (u32 n = 0; n < m->ndatas; n++) {
+        const rl_data *s = &m->datas[n];
+        if (s->len) memcpy(bytes + ((u32)s->offset.value - at), m->bytes + s->bytes, s->len);
+    }
+}
+
+static void fill_tables(const rl_instance *i, images *im, void **at) {
     const rl_module *m = i->module;
-    u64 total = 0;
-    for (u32 t = 0; t < m->ntables; t++) total += m->tables[t].limits.min;
-    images *im = total > 1u << 24 ? NULL : calloc(m->ntables + total + 1, sizeof(void *));
-    if (!im) return NULL;
-    void **at = (void **)im + m->ntables;
     for (u32 t = 0; t < m->ntables; t++) {
         im->elems[t] = at;
         at += m->tables[t].limits.min;
@@ -235,6 +274,23 @@ static images *build_images(const rl_instance *i) {
         for (u32 n = 0; e->mode == RL_SEG_ACTIVE && n < e->count; n++)
             im->elems[e->table][e->offset.value + n] = (void *)(uintptr_t)rl_init_value(i, &e->items[n]);
     }
+}
+
+static images *build_images(const rl_instance *i) {
+    const rl_module *m = i->module;
+    u64 total = 0;
+    images head = { .tables = tables_possible(m) };
+    head.data = data_possible(m, &head.data_at, &head.data_len);
+    for (u32 t = 0; head.tables && t < m->ntables; t++) total += m->tables[t].limits.min;
+    if (total > 1u << 24) head.tables = false, total = 0;
+    u32 ntables = head.tables ? m->ntables : 0;
+    images *im = calloc(1, sizeof *im + (ntables + total) * sizeof(void *) + head.data_len);
+    if (!im) return NULL;
+    *im = head;
+    if (head.tables) fill_tables(i, im, (void **)im->elems + ntables);
+    u8 *bytes = (u8 *)(im->elems + ntables + total);
+    if (head.data) fill_data(m, bytes, head.data_at);
+    im->bytes = bytes;
     return im;
 }
 
@@ -242,7 +298,7 @@ static const images *get_images(rl_instance *i) {
     _Atomic(void *) *word = rl_code_shared(i->code);
     /* acquire: pairs with the release of whoever won */
     images *im = atomic_load_explicit(word, memory_order_acquire);
-    if (im || !images_possible(i->module)) return im;
+    if (im) return im;
     im = build_images(i);
     void *none = NULL;
     if (im && !atomic_compare_exchange_strong_explicit(word, &none, im, memory_order_release, memory_order_acquire)) {
@@ -255,6 +311,7 @@ static const images *get_images(rl_instance *i) {
 static rl_err make_tables(rl_instance *i, rl_diag *d) {
     const rl_module *m = i->module;
     const images *im = get_images(i);
+    if (im && !im->tables) im = NULL;
     for (u32 t = m->nimported_tables; t < m->ntables; t++) {
         rl_table *table = rl_instance_table(i, t);
         const rl_limits *l = &m->tables[t].limits;
@@ -288,7 +345,8 @@ bool rl_elem_copy(rl_instance *i, rl_table *t, u32 segment, u64 to, u64 from, u6
 
 static rl_err apply_elems(rl_instance *i, rl_diag *d) {
     const rl_module *m = i->module;
-    bool shared = atomic_load_explicit(rl_code_shared(i->code), memory_order_relaxed) != NULL;
+    const images *im = get_images(i);
+    bool shared = im && im->tables;
     for (u32 n = 0; n < m->nelems; n++) {
         const rl_elem *s = &m->elems[n];
         if (s->mode == RL_SEG_PASSIVE) continue;
@@ -304,6 +362,12 @@ static rl_err apply_elems(rl_instance *i, rl_diag *d) {
 
 static rl_err apply_datas(rl_instance *i, rl_diag *d) {
     const rl_module *m = i->module;
+    const images *im = get_images(i);
+    if (im && im->data) {
+        memcpy(rl_instance_memory(i, 0)->base + im->data_at, im->bytes, im->data_len);
+        memset(i->dropped_data, 0xff, (m->ndatas + 7u) / 8);
+        return RL_OK;
+    }
     for (u32 n = 0; n < m->ndatas; n++) {
         const rl_data *s = &m->datas[n];
         if (s->mode != RL_SEG_ACTIVE) continue;
@@ -315,18 +379,35 @@ static rl_err apply_datas(rl_instance *i, rl_diag *d) {
     return RL_OK;
 }
 
+/* The last steps of both ways to make an instance. */
+static rl_err apply(rl_instance *i, rl_func **start, rl_diag *d) {
+    RL_TRY(apply_elems(i, d));
+    RL_TRY(apply_datas(i, d));
+    if (!i->module->has_start) return RL_OK;
+    *start = rl_instance_func(i, i->module->start);
+    return *start ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
+}
+
+rl_err rl_instance_renew(rl_instance *i, rl_func **start, rl_diag *d) {
+    const rl_module *m = i->module;
+    memset(i->dropped_data, 0, rl_dropped_bytes(m));
+    init_globals(i);
+    RL_TRY(make_tables(i, d));
+    if (m->nmemories) {
+        rl_err e = rl_memory_init(rl_instance_memory(i, 0), i->store, &m->memories[0]);
+        if (e) return memory_refused(m, 0, e, d);
+        use_memory(i);
+    }
+    return apply(i, start, d);
+}
+
 static rl_err build(rl_instance *i, rl_resolver *resolve, void *env, rl_func **start, rl_diag *d) {
-    rl_module *m = i->module;
     RL_TRY(resolve_imports(i, resolve, env, d));
     if (rl_instance_records(i)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
     init_globals(i);
     RL_TRY(make_tables(i, d));
     RL_TRY(make_memories(i, d));
-    RL_TRY(apply_elems(i, d));
-    RL_TRY(apply_datas(i, d));
-    if (!m->has_start) return RL_OK;
-    *start = rl_instance_func(i, m->start);
-    return *start ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
+    return apply(i, start, d);
 }
 
 rl_err rl_instance_new(rl_store *s, rl_module *m, rl_resolver *resolve, void *env, rl_instance **out, rl_func **start,

@@ -10,6 +10,11 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code);
 rl_err rl_instance_records(rl_instance *i);
 rl_func *rl_instance_import(const rl_instance *i, u32 func);
 
+/* All that rl_instance_new does after linking, for an instance that was one before: globals, tables, memory, segments. */
+rl_err rl_instance_renew(rl_instance *i, rl_func **start, rl_diag *d);
+/* Bytes of the bit sets of dropped segments, which lie one after the other from i->dropped_data. */
+static inline size_t rl_dropped_bytes(const rl_module *m) { return (m->ndatas + 7u) / 8 + (m->nelems + 7u) / 8; }
+
 /* Is a segment dropped? */
 static inline bool rl_bit(const u8 *bits, u32 i) { return bits[i / 8] >> (i % 8) & 1; }
 static inline void rl_set_bit(u8 *bits, u32 i) { bits[i / 8] |= (u8)(1u << (i % 8)); }

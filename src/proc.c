@@ -25,7 +25,7 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     if (!stack) return NULL;
     size_t room = w->stacks.size - rl_align(sizeof(rl_proc), 64);
     rl_proc *p = (rl_proc *)(stack + room);
-    memset(p, 0, sizeof *p);
+    memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
     p->stack = stack;
     rl_exec_init(&p->host.exec, stack, room, &p->host);
     p->host.wait.fd = -1;
@@ -82,9 +82,13 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     RL_TRY(rl_conf_open(s->conf, d));
     if (!(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
     RL_TRY(copy_entry(p, s));
-    RL_TRY(rl_code_get(m, sc.flavour, rt->config->compile, 0, &code, d));
-    RL_TRY(rl_store_new(&sc, &p->store));
-    RL_TRY(rl_instance_new(p->store, m, rl_prog_resolve, s->prog, &p->host.instance, &start, d));
+    if ((p->store = rl_spare_get(&p->worker->spares, m, sc.flavour))) {
+        RL_TRY(rl_store_renew(p->store, &sc, &p->host.instance, &start, d));
+    } else {
+        RL_TRY(rl_code_get(m, sc.flavour, rt->config->compile, 0, &code, d));
+        RL_TRY(rl_store_new(&sc, &p->store));
+        RL_TRY(rl_instance_new(p->store, m, rl_prog_resolve, s->prog, &p->host.instance, &start, d));
+    }
     count_memory(p);
     p->phase = start ? RL_PHASE_START : RL_PHASE_READY;
     p->host.exec.inst = p->host.instance;
@@ -143,7 +147,8 @@ void rl_proc_free(rl_proc *p) {
     if (p->all_next) p->all_next->all_at = p->all_at;
     w->rt->alive--;
     w->rt->memory -= p->memory;
-    rl_store_free(p->store);
+    if (p->host.instance) rl_spare_put(&w->spares, p->store, p->host.instance);
+    else rl_store_free(p->store);
     if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);

@@ -23,6 +23,7 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt) {
 }
 
 void rl_worker_fini(rl_worker *w) {
+    rl_spares_fini(&w->spares);
     rl_stacks_fini(&w->stacks);
     rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);

@@ -8,6 +8,7 @@
 #include "src/proc.h"
 #include "src/rt.h"
 #include "src/slot.h"
+#include "src/spare.h"
 #include "src/stack.h"
 
 /* What a timer belongs to (rl_timer.kind). */
@@ -32,6 +33,7 @@ typedef struct rl_worker {
     rl_io io;
     rl_stacks stacks;
     rl_slots slots;
+    rl_spares spares;
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
     u32 ticks;         /* slices until the next look at timers and readiness */
     rl_rt_stats stats;

@@ -21,6 +21,14 @@ typedef struct rl_diag {
     char text[1200];
 } rl_diag;
 
+/* An empty one, without clearing the text's whole buffer. */
+static inline void rl_diag_clear(rl_diag *d) {
+    d->code = RL_OK;
+    d->has_offset = false;
+    d->offset = 0;
+    d->text[0] = 0;
+}
+
 /* Both record the first error only (a diag that already holds one keeps it) and return e. d may be NULL. */
 rl_err rl_diag_set(rl_diag *d, rl_err e, const char *fmt, ...) RL_PRINTF(3, 4);
 rl_err rl_diag_at(rl_diag *d, rl_err e, u64 offset, const char *fmt, ...) RL_PRINTF(4, 5);

@@ -230,9 +230,10 @@ static i32 release_child(rl_host *h, i64 link, u64 *id, rl_diag *d) {
 
 i32 rl_host_process_spawn(rl_host *h, i64 link, i64 config, i64 module, i32 entry_ptr, i32 entry_len, i32 params_ptr,
                           i32 params_len, i32 id_ptr) {
-    rl_diag d = { 0 };
+    rl_diag d;
     i32 status;
     u64 id;
+    rl_diag_clear(&d);
     if (!h->wait.retry && !make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d))
         return status == 1 ? failed_with(h, id_ptr, &d, NULL) : 0;
     if (!child_ready(h)) return 0;

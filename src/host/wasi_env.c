@@ -87,10 +87,8 @@ static rl_err shared_fill(rl_wasi_shared *s, const rl_wasi_config *c, rl_diag *d
 }
 
 static struct rl_wasi *part_of(rl_wasi_shared *s) {
-    struct rl_wasi *w = calloc(1, sizeof *w);
-    if (!w) return NULL;
-    w->s = s;
-    w->epoll = -1;
+    struct rl_wasi *w = malloc(sizeof *w); /* malloc, because calloc has no thread's cache to take from */
+    if (w) *w = (struct rl_wasi){ .s = s, .epoll = -1 };
     return w;
 }
 
