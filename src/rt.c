@@ -142,7 +142,7 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     stats.modules++;
     stats.wall_ns = (u64)((i64)rl_os_now_ns() - start);
     if (c->stats) *c->stats = stats;
-    if (c->leave) {
+    if (c->leave && !rt->all) {
         left = rt;
         return status;
     }

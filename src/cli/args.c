@@ -119,11 +119,13 @@ static bool parse_seconds(const rl_opt_row *o, const char *text, double *out) {
 static bool parse_choice(const rl_opt_row *o, const char *text, u32 *out) {
     size_t len = strlen(text);
     u32 index = 0;
-    for (const char *p = o->value; p; p = strchr(p, '|'), p += p != NULL, index++)
+    for (const char *p = o->value;; p++, index++) {
         if (!strncmp(p, text, len) && (p[len] == '|' || !p[len])) {
             *out = index;
             return true;
         }
+        if (!(p = strchr(p, '|'))) break;
+    }
     rl_cli_usage("--%s is one of %s, not \"%s\"", o->name, o->value, text);
     return false;
 }

@@ -277,6 +277,9 @@ static rl_err load_module(const char *path, rl_module **m, rl_diag *d) {
     return e ? e : rl_module_take(bytes, size, m, d);
 }
 
+/* The module stays: its code and memory go faster with the process than one by one. */
+static rl_module *volatile kept;
+
 int rl_cli_run(const rl_args *a) {
     grants g = {0};
     rl_rt_config c = rl_rt_defaults();
@@ -291,10 +294,7 @@ int rl_cli_run(const rl_args *a) {
     int status = e == RL_ERR_USAGE ? RL_STATUS_USAGE : RL_STATUS_FAILED;
     if (!e) status = run_module(a, m, &g, &c);
     else if (d.code || e != RL_ERR_USAGE) rl_diag_set(&d, e, "%s", rl_err_text(e)), rl_cli_complain(a->operands[0], &d);
-    /* the module stays: its code and memory go faster with the process than one by one */
-    static rl_module *kept;
     kept = m;
-    (void)kept;
     grants_fini(&g);
     return status;
 }
