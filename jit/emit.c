@@ -51,13 +51,6 @@ rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind) {
     return c;
 }
 
-static void trap_row(rl_emitter *e, u32 pc, u32 offset, u16 refund, rl_trap kind) {
-    RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
-    e->traps[e->failed ? 0 : e->ntraps++] = (rl_trap_row){ pc, offset, refund, (u8)kind, 0 };
-}
-
-void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) { trap_row(e, pc, rl_offset(e), rl_refund(e), kind); }
-
 static void ret_row(rl_emitter *e, u32 offset, u16 refund) {
     RL_ROOM(e, e->rets, e->nrets, e->cap_rets);
     e->rets[e->failed ? 0 : e->nrets++] = (rl_ret_row){ rl_masm_pos(&e->m), offset, refund, 0 };
@@ -83,14 +76,14 @@ static void write_colds(rl_emitter *e) {
         switch (c->kind) {
         case RL_COLD_TRAP:
             rl_masm_trap(&e->m);
-            trap_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, (rl_trap)c->trap);
+            rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, (rl_trap)c->trap);
             break;
         case RL_COLD_BOUND: {
             rl_label trap = RL_LABEL_INIT;
             rl_emit_cold_bound(e, c, &trap);
             rl_masm_bind(&e->m, &trap);
             rl_masm_trap(&e->m);
-            trap_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, RL_TRAP_MEMORY);
+            rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, RL_TRAP_MEMORY);
             break;
         }
         case RL_COLD_YIELD:
@@ -172,7 +165,7 @@ static void params_to_slots(rl_emitter *e, u32 n) {
             rl_masm_room(&e->m, 64);
             u8 r = rl_is_fp(v->type) ? RL_REG_FTMP : RL_REG_TMP;
             rl_vs_into(e, v, r);
-            rl_masm_st(&e->m, rl_st_of(v->type), r, rl_slot(e, pos));
+            rl_masm_st_frame(&e->m, rl_st_of(v->type), r, rl_slot_at(e, pos));
             *v = (rl_val){ .kind = RL_V_SLOT, .type = v->type, .reg = RL_NOREG, .index = RL_NOREG, .local = pos };
         } else {
             rl_vs_flush_operand(e, pos);
@@ -505,7 +498,7 @@ static void emit_par(rl_emitter *e, u32 op) {
     rl_emit_select(e);
 }
 
-static void emit_var(rl_emitter *e, u32 op) {
+static inline __attribute__((always_inline)) void emit_var(rl_emitter *e, u32 op) {
     u32 index = rl_emit_u32(e);
     switch (op) {
     case RL_OP_local_get: rl_vs_get_local(e, index); break;
@@ -729,7 +722,7 @@ static void enter(rl_emitter *e) {
         rl_masm_room(&e->m, 64);
         bool allocatable = (e->alloc_gp | e->alloc_fp) & RL_BIT(r);
         if (t == RL_UNTRACKED || !allocatable) {
-            rl_masm_st(&e->m, rl_st_of(a->local_types[i]), r, rl_home(e, i));
+            rl_masm_st_frame(&e->m, rl_st_of(a->local_types[i]), r, e->homes[i]);
         } else if (a->rbw >> t & 1) {
             e->owner[r] = (i32)t;
             e->used |= RL_BIT(r);
@@ -766,7 +759,7 @@ static void reset(rl_emitter *e) {
 #define GAP RL_PROLOGUE_MAX
 
 /* Rows count from the entry, relocations from the first byte. */
-static rl_err finish(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) {
+static rl_err finish_func(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) {
     for (u32 i = 0; i < e->ntraps; i++) e->traps[i].pc -= entry;
     for (u32 i = 0; i < e->nrets; i++) e->rets[i].pc -= entry;
     for (u32 i = 0; i < e->nrelocs; i++) e->relocs[i].at -= start;
@@ -806,12 +799,12 @@ rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     if (check) {
         rl_masm_bind(&e->m, &overflow);
         rl_masm_trap(&e->m);
-        trap_row(e, rl_masm_fault_pos(&e->m), e->an.code, 0, RL_TRAP_STACK); /* before anything is charged */
+        rl_emit_row(e, rl_masm_fault_pos(&e->m), e->an.code, 0, RL_TRAP_STACK); /* before anything is charged */
     }
     u32 start = rl_masm_prologue(&e->m, GAP, total, check, e->saved, e->frame, &overflow);
     rl_masm_pool(&e->m);
     if (e->failed || e->m.failed) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory while compiling function %u", index);
-    return finish(e, start & ~31u, start, out);
+    return finish_func(e, start & ~31u, start, out);
 }
 
 rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layout *layout, const rl_compile_options *o,

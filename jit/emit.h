@@ -26,8 +26,13 @@ typedef enum rl_val_kind {
 #define RL_COMP_LOCAL 64u
 
 typedef struct rl_val {
-    u8 kind, type, reg, index;
-    u8 scale, cc, last, width; /* width: REG, LOCAL: the value is below 1 << width; 0: unknown */
+    union {
+        struct {
+            u8 kind, type, reg, index;
+            u8 scale, cc, last, width; /* width: REG, LOCAL: the value is below 1 << width; 0: unknown */
+        };
+        u64 head; /* the same: put together in a register and stored at once, see rl_val_head */
+    };
     union {
         u64 bits;
         struct { i32 disp; union { u32 local, max; }; }; /* max: ADDR: bound of the sum without disp */
@@ -155,11 +160,8 @@ struct rl_emitter {
 /* ---- vstack.c: values and registers ---- */
 u8 rl_vs_alloc(rl_emitter *e, bool fp, u32 prefer);
 void rl_vs_claim(rl_emitter *e, u8 reg);
-u8 rl_vs_use(rl_emitter *e, rl_val *v);
 void rl_vs_use_in(rl_emitter *e, rl_val *v, u8 reg);
 void rl_vs_set_width(rl_emitter *e, u32 width);
-u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint);
-u8 rl_vs_hint(rl_emitter *e, u8 type);
 void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg);
 void rl_vs_set_local(rl_emitter *e, u32 local, bool tee);
 void rl_vs_flush_operand(rl_emitter *e, u32 pos);
@@ -168,11 +170,13 @@ void rl_vs_store_local(rl_emitter *e, u32 t);
 void rl_vs_drop_local(rl_emitter *e, u32 t);
 bool rl_vs_mem_operand(rl_emitter *e, const rl_val *v, rl_mem *out);
 rl_mem rl_vs_addr_mem(rl_emitter *e, rl_val *v);
-void rl_vs_check(const rl_emitter *e); /* invariant builds: recompute and compare */
+#ifdef RL_INVARIANTS
+void rl_vs_check(const rl_emitter *e); /* recomputes and compares */
+#else
+static inline void rl_vs_check(const rl_emitter *e) { (void)e; }
+#endif
 rl_mem rl_home(const rl_emitter *e, u32 local);
 rl_mem rl_slot(const rl_emitter *e, u32 pos);
-rl_ldst rl_ld_of(u8 type);
-rl_ldst rl_st_of(u8 type);
 
 /* ---- merge.c: labels and edges ---- */
 void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live);
@@ -193,9 +197,26 @@ void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n);
 
 static inline u64 rl_bit64(u32 t) { return 1ull << t; }
 static inline u16 rl_refund(const rl_emitter *e) { return (u16)(e->segment_cost - e->segment_done); }
+static inline i32 rl_slot_at(const rl_emitter *e, u32 pos) { return (i32)(e->slots_at + 8 * (e->an.nlocals + pos)); }
+
+static inline rl_ldst rl_ld_of(u8 type) {
+    static const u8 kinds[] = { RL_LD_32, RL_LD_64, RL_LD_F32, RL_LD_F64, RL_LD_V128, RL_LD_64, RL_LD_64, RL_LD_64 };
+    return (rl_ldst)kinds[type];
+}
+
+static inline rl_ldst rl_st_of(u8 type) {
+    static const u8 kinds[] = { RL_ST_32, RL_ST_64, RL_ST_F32, RL_ST_F64, RL_ST_V128, RL_ST_64, RL_ST_64, RL_ST_64 };
+    return (rl_ldst)kinds[type];
+}
+
 static inline bool rl_is_fp(u8 type) { return type == RL_F32 || type == RL_F64 || type == RL_V128; }
 static inline rl_width rl_width_of(u8 type) { return type == RL_I32 ? RL_W32 : RL_W64; }
-static inline rl_val rl_val_const(u8 type, u64 bits) { return (rl_val){ .kind = RL_V_CONST, .type = type, .reg = RL_NOREG, .bits = bits }; }
+/* Little-endian, as all targets are; no index. */
+static inline u64 rl_val_head(rl_val_kind kind, u8 type, u8 reg) {
+    return (u64)kind | (u64)type << 8 | (u64)reg << 16 | (u64)RL_NOREG << 24;
+}
+static inline rl_val rl_val_of(rl_val_kind kind, u8 type, u8 reg) { return (rl_val){ .head = rl_val_head(kind, type, reg), .bits = 0 }; }
+static inline rl_val rl_val_const(u8 type, u64 bits) { return (rl_val){ .head = rl_val_head(RL_V_CONST, type, RL_NOREG), .bits = bits }; }
 static inline u32 rl_offset(const rl_emitter *e) { return (u32)(e->op_start - e->mod->bytes); }
 
 /* growable arrays of the emitter: room for one more; on failure e->failed and index 0 is reused */
@@ -241,47 +262,37 @@ static inline void rl_vs_push_reg(rl_emitter *e, u8 type, u8 reg) {
         e->owner[reg] = (i32)(RL_OWN_OPERAND + e->depth);
         e->used |= RL_BIT(reg);
     }
-    *rl_vs_room(e) = (rl_val){ .kind = RL_V_REG, .type = type, .reg = reg, .index = RL_NOREG };
+    *rl_vs_room(e) = rl_val_of(RL_V_REG, type, reg);
 }
 
 static inline void rl_vs_push_const(rl_emitter *e, u8 type, u64 bits) { *rl_vs_room(e) = rl_val_const(type, bits); }
 
+void rl_vs_push_other(rl_emitter *e, rl_val v);
+
 static inline void rl_vs_push(rl_emitter *e, rl_val v) {
-    i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
-    switch (v.kind) {
-    case RL_V_REG:
-        if (e->owner[v.reg] < 0 || e->owner[v.reg] >= RL_OWN_TEMP) rl_vs_comp_own(e, v.reg, owner);
-        break;
-    case RL_V_LOCAL:
-        if (v.reg != RL_UNTRACKED) e->pend[v.reg]++;
-        else e->pend_untracked++;
-        break;
-    case RL_V_ADDR:
-        rl_vs_comp_own(e, v.reg, owner), rl_vs_comp_own(e, v.index, owner);
-        rl_vs_comp_pend(e, v.reg, 1), rl_vs_comp_pend(e, v.index, 1);
-        break;
-    case RL_V_SLOT: v.local = e->depth; break;
-    default: break;
+    if (v.kind == RL_V_REG) {
+        if (e->owner[v.reg] < 0 || e->owner[v.reg] >= RL_OWN_TEMP) {
+            e->owner[v.reg] = (i32)(RL_OWN_OPERAND + e->depth);
+            e->used |= RL_BIT(v.reg);
+        }
+        *rl_vs_room(e) = v;
+    } else {
+        rl_vs_push_other(e, v);
     }
-    *rl_vs_room(e) = v;
 }
 
+void rl_vs_pop_addr(rl_emitter *e, rl_val v);
+
 /* The value's registers become temporaries until rl_vs_release (or until pushed again). */
-static inline rl_val rl_vs_pop(rl_emitter *e) {
+static inline __attribute__((always_inline)) rl_val rl_vs_pop(rl_emitter *e) {
     rl_val v = e->stack[--e->depth];
-    switch (v.kind) {
-    case RL_V_REG:
+    if (v.kind == RL_V_REG) {
         if (e->owner[v.reg] >= RL_OWN_OPERAND) e->owner[v.reg] = RL_OWN_TEMP;
-        break;
-    case RL_V_LOCAL:
-        if (v.reg != RL_UNTRACKED) e->pend[v.reg]--;
+    } else if (v.kind == RL_V_LOCAL) {
+        if (RL_LIKELY(v.reg != RL_UNTRACKED)) e->pend[v.reg]--;
         else e->pend_untracked--;
-        break;
-    case RL_V_ADDR:
-        rl_vs_comp_own(e, v.reg, RL_OWN_TEMP), rl_vs_comp_own(e, v.index, RL_OWN_TEMP);
-        rl_vs_comp_pend(e, v.reg, -1), rl_vs_comp_pend(e, v.index, -1);
-        break;
-    default: break;
+    } else if (v.kind == RL_V_ADDR) {
+        rl_vs_pop_addr(e, v);
     }
     return v;
 }
@@ -300,15 +311,46 @@ static inline void rl_vs_release(rl_emitter *e, rl_val *v) {
 
 static inline void rl_vs_get_local(rl_emitter *e, u32 local) {
     u32 t = e->an.tracked[local];
-    rl_val v = { .kind = RL_V_LOCAL, .type = e->an.local_types[local], .reg = (u8)t, .index = RL_NOREG, .local = local };
+    u64 head = rl_val_head(RL_V_LOCAL, e->an.local_types[local], (u8)t);
     if (RL_LIKELY(t != RL_UNTRACKED)) {
-        v.last = e->an.events[e->next_event++] & RL_EV_LAST;
-        v.width = e->width[t];
+        head |= (u64)(e->an.events[e->next_event++] & RL_EV_LAST) << 48 | (u64)e->width[t] << 56; /* .last, .width */
         e->pend[t]++;
     } else {
         e->pend_untracked++;
     }
-    *rl_vs_room(e) = v;
+    *rl_vs_room(e) = (rl_val){ .head = head, .bits = (u64)local << 32 };
+}
+
+/* ---- values in registers: the usual cases inline, see vstack.c ---- */
+
+u8 rl_vs_use_slow(rl_emitter *e, rl_val *v);
+
+/* Any register that holds v, to be read only. v may become RL_V_REG (a temporary). */
+static inline __attribute__((always_inline)) u8 rl_vs_use(rl_emitter *e, rl_val *v) {
+    u8 r = v->reg;
+    if (v->kind == RL_V_LOCAL && r != RL_UNTRACKED) r = e->lreg[r];
+    else if (v->kind != RL_V_REG) r = RL_NOREG;
+    if (RL_UNLIKELY(r == RL_NOREG)) return rl_vs_use_slow(e, v);
+    e->locked |= RL_BIT(r);
+    return r;
+}
+
+u8 rl_vs_hint_slow(const rl_emitter *e);
+
+/* When the next operator stores the result to a pinned local: that local's register. Call with the operands popped. */
+static inline u8 rl_vs_hint(const rl_emitter *e) {
+    u8 op = *e->ip;
+    return op == RL_OP_local_set || op == RL_OP_local_tee ? rl_vs_hint_slow(e) : RL_NOREG;
+}
+
+u8 rl_vs_dest_slow(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp);
+
+/* Where the result goes: the hinted register, else the register of an operand that ends here, else a new one. a and b
+ * (either may be NULL) have been used already. */
+static inline u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint) {
+    if (hint != RL_NOREG) return hint;
+    if (a && a->kind == RL_V_REG && e->owner[a->reg] == RL_OWN_TEMP && (a->reg >= RL_FP0) == fp) return a->reg;
+    return rl_vs_dest_slow(e, a, b, fp);
 }
 
 #endif

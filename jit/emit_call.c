@@ -125,7 +125,7 @@ static void clobber(rl_emitter *e, u64 dying) {
     for (u32 m = e->pinned & ~e->callee_saved; m; m &= m - 1) {
         u32 r = (u32)__builtin_ctz(m), local = e->an.local_of[e->owner[r]];
         rl_masm_room(&e->m, 64);
-        rl_masm_ld(&e->m, rl_ld_of(e->an.local_types[local]), (u8)r, rl_home(e, local));
+        rl_masm_ld_frame(&e->m, rl_ld_of(e->an.local_types[local]), (u8)r, e->homes[local]);
         e->dirty &= ~rl_bit64((u32)e->owner[r]);
     }
 }
@@ -143,7 +143,7 @@ static void push_results(rl_emitter *e, const rl_proto *p) {
             r = rl_is_fp(at->type) ? RL_REG_FTMP : RL_REG_TMP;
             rl_masm_ld(&e->m, rl_ld_of(at->type), r, rl_mem_at(RL_REG_SP, 8 * at->word));
         }
-        rl_masm_st(&e->m, rl_st_of(at->type), r, rl_slot(e, e->depth));
+        rl_masm_st_frame(&e->m, rl_st_of(at->type), r, rl_slot_at(e, e->depth));
         rl_vs_push(e, (rl_val){ .kind = RL_V_SLOT, .type = at->type, .reg = RL_NOREG, .index = RL_NOREG });
     }
 }

@@ -134,32 +134,29 @@ typedef struct fused {
     bool commutes;
 } fused;
 
-/* The operator after a load that can take it as its memory operand. */
-static bool fusable(u32 op, fused *f) {
-    switch (op) {
-#define INT(t, T, name, NAME, c) case RL_OP_##t##_##name: *f = (fused){ RL_FAM_bin, RL_BIN_##NAME, T, c }; return true;
+/* The operators that can take a load right before them as their memory operand, by opcode byte; family 0: no. */
+static const fused fusable[256] = {
+#define INT(t, T, name, NAME, c) [RL_OP_##t##_##name] = { RL_FAM_bin, RL_BIN_##NAME, T, c },
 #define INTS(t, T) INT(t, T, add, ADD, true) INT(t, T, sub, SUB, false) INT(t, T, mul, MUL, true) \
                    INT(t, T, and, AND, true) INT(t, T, or, OR, true) INT(t, T, xor, XOR, true)
     INTS(i32, RL_I32)
     INTS(i64, RL_I64)
 #undef INTS
 #undef INT
-#define CMP(t, T, name, NAME) case RL_OP_##t##_##name: *f = (fused){ RL_FAM_cmp, RL_CC_##NAME, T, false }; return true;
+#define CMP(t, T, name, NAME) [RL_OP_##t##_##name] = { RL_FAM_cmp, RL_CC_##NAME, T, false },
 #define CMPS(t, T) CMP(t, T, eq, EQ) CMP(t, T, ne, NE) CMP(t, T, lt_s, LT_S) CMP(t, T, lt_u, LT_U) CMP(t, T, gt_s, GT_S) \
                    CMP(t, T, gt_u, GT_U) CMP(t, T, le_s, LE_S) CMP(t, T, le_u, LE_U) CMP(t, T, ge_s, GE_S) CMP(t, T, ge_u, GE_U)
     CMPS(i32, RL_I32)
     CMPS(i64, RL_I64)
 #undef CMPS
 #undef CMP
-#define FLT(t, T, name, NAME, c) case RL_OP_##t##_##name: *f = (fused){ RL_FAM_fbin, RL_FBIN_##NAME, T, c }; return true;
+#define FLT(t, T, name, NAME, c) [RL_OP_##t##_##name] = { RL_FAM_fbin, RL_FBIN_##NAME, T, c },
 #define FLTS(t, T) FLT(t, T, add, ADD, true) FLT(t, T, sub, SUB, false) FLT(t, T, mul, MUL, true) FLT(t, T, div, DIV, false)
     FLTS(f32, RL_F32)
     FLTS(f64, RL_F64)
 #undef FLTS
 #undef FLT
-    default: return false;
-    }
-}
+};
 
 static bool in_address(const rl_emitter *e, const rl_val *addr, u8 r) {
     i32 o = e->owner[r];
@@ -169,16 +166,15 @@ static bool in_address(const rl_emitter *e, const rl_val *addr, u8 r) {
     return addr->kind == RL_V_REG && addr->reg == r;
 }
 
-static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
-    fused f;
-    if (!e->memops || kind != rl_ld_of(type) || e->segment_done == 4095 || !fusable(*e->ip, &f) || f.type != type) return false;
+static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset, fused f) {
+    if (!e->memops || kind != rl_ld_of(type) || e->segment_done == 4095 || f.type != type) return false;
     rl_val *under = &e->stack[e->depth - 2];
     if (under->kind == RL_V_CONST) return false; /* swapping the operands is better */
     if (f.family == RL_FAM_bin && f.op == RL_BIN_ADD && type == RL_I32 && under->kind == RL_V_ADDR) return false;
     rl_val addr = rl_vs_pop(e), a = rl_vs_pop(e);
     bool fp = f.family == RL_FAM_fbin;
     e->ip++;
-    u8 hint = f.family == RL_FAM_cmp ? RL_NOREG : rl_vs_hint(e, type);
+    u8 hint = f.family == RL_FAM_cmp ? RL_NOREG : rl_vs_hint(e);
     /* a two-component address next to an operand and a result could need four registers: sum it up before */
     bool ends = a.kind == RL_V_REG || hint != RL_NOREG || f.family == RL_FAM_cmp || fp;
     if (addr.kind == RL_V_ADDR && !(folds(e, &addr, offset) && ends)) {
@@ -206,17 +202,21 @@ static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64
 }
 
 /* Where a load goes: into the register of an address that ends here, which must stay readable until the load. */
-static u8 result_register(rl_emitter *e, const rl_val *addr, bool fp) {
+static u8 load_register(rl_emitter *e, const rl_val *addr, bool fp) {
     if (!fp && addr->kind == RL_V_REG && e->owner[addr->reg] == RL_OWN_TEMP) return addr->reg;
     return rl_vs_dest(e, NULL, NULL, fp, RL_NOREG);
 }
 
-void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
-    if (e->depth >= 2 && load_and_operate(e, kind, type, size, offset)) return;
+/* The usual address: whatever gives a register, with an offset any flavour but the checked one takes as it is. */
+static inline bool plain_address(const rl_emitter *e, const rl_val *addr, u64 offset) {
+    return (addr->kind == RL_V_REG || addr->kind == RL_V_LOCAL || addr->kind == RL_V_SLOT) && !e->checked && offset <= INT32_MAX;
+}
+
+static void load_any(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
     rl_val addr = rl_vs_pop(e);
     bool fp = rl_is_fp(type);
     prepare_address(e, &addr, offset);
-    u8 d = rl_vs_hint(e, type);
+    u8 d = rl_vs_hint(e);
     if (d == RL_NOREG) {
         rl_val index = addr;
         if (addr.kind == RL_V_ADDR) { /* the result may take one of the sum's own registers */
@@ -224,13 +224,30 @@ void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
             if (index.reg >= RL_COMP_LOCAL) index.reg = addr.index;
             if (index.reg >= RL_COMP_LOCAL) index.kind = RL_V_CONST;
         }
-        d = result_register(e, &index, fp);
+        d = load_register(e, &index, fp);
     }
     rl_mem mem = linear(e, &addr, offset, size);
     rl_masm_ld(&e->m, kind, d, mem);
     if (!e->checked) rl_emit_trap_row(e, rl_masm_fault_pos(&e->m), RL_TRAP_MEMORY);
     rl_vs_release(e, &addr);
     rl_vs_push_reg(e, type, d);
+}
+
+static void load_plain(rl_emitter *e, rl_ldst kind, u8 type, i32 offset) {
+    rl_val addr = rl_vs_pop(e);
+    u8 base = rl_vs_use(e, &addr), d = rl_vs_hint(e);
+    if (d == RL_NOREG) d = load_register(e, &addr, rl_is_fp(type));
+    rl_masm_ld_linear(&e->m, kind, d, base, offset);
+    rl_emit_trap_row(e, rl_masm_fault_pos(&e->m), RL_TRAP_MEMORY);
+    rl_vs_release(e, &addr);
+    rl_vs_push_reg(e, type, d);
+}
+
+void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
+    fused f = fusable[*e->ip];
+    if (RL_UNLIKELY(f.family) && e->depth >= 2 && load_and_operate(e, kind, type, size, offset, f)) return;
+    if (RL_LIKELY(plain_address(e, &e->stack[e->depth - 1], offset))) load_plain(e, kind, type, (i32)offset);
+    else load_any(e, kind, type, size, offset);
     if (kind == RL_LD_8U_32 || kind == RL_LD_8U_64) rl_vs_set_width(e, 8);
     if (kind == RL_LD_16U_32 || kind == RL_LD_16U_64) rl_vs_set_width(e, 16);
 }
@@ -240,9 +257,13 @@ void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
     bool imm = v.kind == RL_V_CONST && !rl_is_fp(type) &&
                rl_masm_st_imm_ok(kind, type == RL_I32 ? (i64)(i32)v.bits : (i64)v.bits);
     u8 r = imm ? RL_NOREG : rl_vs_use(e, &v);
-    rl_mem mem = linear(e, &addr, offset, size);
-    if (imm) rl_masm_st_imm(&e->m, kind, (i32)v.bits, mem);
-    else rl_masm_st(&e->m, kind, r, mem);
+    if (RL_LIKELY(!imm && plain_address(e, &addr, offset))) {
+        rl_masm_st_linear(&e->m, kind, r, rl_vs_use(e, &addr), (i32)offset);
+    } else {
+        rl_mem mem = linear(e, &addr, offset, size);
+        if (imm) rl_masm_st_imm(&e->m, kind, (i32)v.bits, mem);
+        else rl_masm_st(&e->m, kind, r, mem);
+    }
     if (!e->checked) rl_emit_trap_row(e, rl_masm_fault_pos(&e->m), RL_TRAP_MEMORY);
     rl_vs_release(e, &v), rl_vs_release(e, &addr);
 }
@@ -251,7 +272,7 @@ void rl_emit_memory(rl_emitter *e, u32 op) {
     switch (op) {
     case RL_OP_memory_size: {
         (void)rl_emit_u32(e);
-        u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e, RL_I32));
+        u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e));
         rl_masm_ld(&e->m, RL_LD_64, d, rl_mem_at(RL_REG_INST, RL_INST_MEM_BOUND));
         rl_masm_bini(&e->m, RL_BIN_SHR_U, RL_W64, d, d, 16);
         rl_vs_push_reg(e, RL_I32, d);
@@ -276,7 +297,7 @@ static rl_mem global_at(rl_emitter *e, u32 index) {
 
 void rl_emit_global_get(rl_emitter *e, u32 index) {
     u8 type = e->mod->globals[index].type.type;
-    u8 d = rl_vs_dest(e, NULL, NULL, rl_is_fp(type), rl_vs_hint(e, type));
+    u8 d = rl_vs_dest(e, NULL, NULL, rl_is_fp(type), rl_vs_hint(e));
     rl_masm_ld(&e->m, rl_ld_of(type), d, global_at(e, index));
     rl_vs_push_reg(e, type, d);
 }
@@ -339,7 +360,7 @@ void rl_emit_ref(rl_emitter *e, u32 op) {
     case RL_OP_ref_is_null: rl_emit_eqz(e, RL_W64); break;
     case RL_OP_ref_func: {
         u32 slot = e->mod->func_slot[rl_emit_u32(e)];
-        u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e, RL_FUNCREF));
+        u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e));
         rl_masm_ld(&e->m, RL_LD_64, d, rl_mem_at(RL_REG_INST, RL_INST_FUNCS));
         rl_masm_lea(&e->m, RL_W64, d, rl_mem_at(d, (i32)(slot * sizeof(rl_func))));
         rl_vs_push_reg(e, RL_FUNCREF, d);

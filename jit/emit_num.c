@@ -21,7 +21,7 @@ void rl_emit_flags(rl_emitter *e, rl_cc cc) {
         e->flags_next = true;
         return;
     }
-    u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e, RL_I32));
+    u8 d = rl_vs_dest(e, NULL, NULL, false, rl_vs_hint(e));
     rl_masm_setcc(&e->m, cc, d);
     rl_vs_push_reg(e, RL_I32, d);
 }
@@ -175,7 +175,7 @@ static void emit_counted(rl_emitter *e, rl_bin op, u8 type, rl_val *a, rl_val *b
     if (b->kind == RL_V_ADDR) rl_vs_use(e, b); /* two registers become one: with the count's own, three were taken */
     u8 ra = use_outside(e, a, RL_BIT(RL_REG_COUNTREG));
     rl_vs_use_in(e, b, RL_REG_COUNTREG);
-    u8 hint = rl_vs_hint(e, type);
+    u8 hint = rl_vs_hint(e);
     u8 d = rl_vs_dest(e, a, NULL, false, hint);
     rl_masm_bin(&e->m, op, rl_width_of(type), d, ra, RL_REG_COUNTREG);
     rl_vs_release(e, a), rl_vs_release(e, b);
@@ -211,7 +211,7 @@ void rl_emit_bin(rl_emitter *e, rl_bin op, u8 type) {
         emit_counted(e, op, type, &a, &b);
         return;
     }
-    u8 hint = rl_vs_hint(e, type), d;
+    u8 hint = rl_vs_hint(e), d;
     u32 width = 32;
     rl_mem mem;
     if (b.kind == RL_V_CONST && rl_masm_imm_ok(op, w, signed_imm(w, b.bits))) {
@@ -291,7 +291,7 @@ void rl_emit_un(rl_emitter *e, rl_un op, u8 type, u8 from) {
             return;
         }
     }
-    u8 hint = rl_vs_hint(e, type), ra = rl_vs_use(e, &a);
+    u8 hint = rl_vs_hint(e), ra = rl_vs_use(e, &a);
     u8 d = rl_vs_dest(e, &a, NULL, false, hint);
     rl_masm_un(&e->m, op, rl_width_of(type), d, ra);
     rl_vs_release(e, &a);
@@ -355,7 +355,7 @@ void rl_emit_fbin(rl_emitter *e, rl_fbin op, u8 type) {
     rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
     bool commutative = op == RL_FBIN_ADD || op == RL_FBIN_MUL;
     if (commutative && a.kind == RL_V_CONST) { rl_val t = a; a = b; b = t; }
-    u8 hint = rl_vs_hint(e, type), d, ra;
+    u8 hint = rl_vs_hint(e), d, ra;
     rl_mem mem;
     if (op <= RL_FBIN_DIV && b.kind == RL_V_CONST && b.bits && e->memops) {
         ra = rl_vs_use(e, &a);
@@ -377,7 +377,7 @@ void rl_emit_fbin(rl_emitter *e, rl_fbin op, u8 type) {
 
 void rl_emit_fun(rl_emitter *e, rl_fun op, u8 type) {
     rl_val a = rl_vs_pop(e);
-    u8 hint = rl_vs_hint(e, type), ra = rl_vs_use(e, &a), d = rl_vs_dest(e, &a, NULL, true, hint);
+    u8 hint = rl_vs_hint(e), ra = rl_vs_use(e, &a), d = rl_vs_dest(e, &a, NULL, true, hint);
     rl_masm_fun(&e->m, op, (rl_type)type, d, ra);
     rl_vs_release(e, &a);
     rl_vs_push_reg(e, type, d);
@@ -386,7 +386,7 @@ void rl_emit_fun(rl_emitter *e, rl_fun op, u8 type) {
 void rl_emit_cvt(rl_emitter *e, rl_cvt op, u8 type, u8 from) {
     rl_val a = rl_vs_pop(e);
     bool fp = rl_is_fp(type);
-    u8 hint = rl_vs_hint(e, type), ra = rl_vs_use(e, &a);
+    u8 hint = rl_vs_hint(e), ra = rl_vs_use(e, &a);
     u8 d = rl_vs_dest(e, fp == rl_is_fp(from) ? &a : NULL, NULL, fp, hint);
     rl_masm_cvt(&e->m, op, d, ra);
     rl_vs_release(e, &a);
@@ -395,7 +395,7 @@ void rl_emit_cvt(rl_emitter *e, rl_cvt op, u8 type, u8 from) {
 
 void rl_emit_trunc(rl_emitter *e, rl_trunc op, u8 from, u8 type, bool sat) {
     rl_val a = rl_vs_pop(e);
-    u8 hint = rl_vs_hint(e, type), ra = rl_vs_use(e, &a), d = rl_vs_dest(e, NULL, NULL, false, hint);
+    u8 hint = rl_vs_hint(e), ra = rl_vs_use(e, &a), d = rl_vs_dest(e, NULL, NULL, false, hint);
     rl_label invalid = RL_LABEL_INIT, overflow = RL_LABEL_INIT;
     rl_masm_trunc(&e->m, op, (rl_type)from, sat, d, ra, sat ? NULL : &invalid, sat ? NULL : &overflow);
     if (!sat) {
@@ -421,7 +421,7 @@ void rl_emit_select(rl_emitter *e) {
     rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
     u8 type = a.type;
     bool fp = rl_is_fp(type);
-    u8 hint = rl_vs_hint(e, type), rb = rl_vs_use(e, &b), ra = rl_vs_use(e, &a);
+    u8 hint = rl_vs_hint(e), rb = rl_vs_use(e, &b), ra = rl_vs_use(e, &a);
     u8 d = rl_vs_dest(e, &a, &b, fp, hint);
     if (fp) rl_masm_fselect(&e->m, (rl_type)type, cc, d, ra, rb);
     else rl_masm_select(&e->m, rl_width_of(type), cc, d, ra, rb);

@@ -8,7 +8,16 @@
 /* ---- emit.c ---- */
 void rl_emit_trap_if(rl_emitter *e, rl_cc cc, rl_trap kind);
 rl_label *rl_emit_trap_label(rl_emitter *e, rl_trap kind);
-void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind);
+
+static inline void rl_emit_row(rl_emitter *e, u32 pc, u32 offset, u16 refund, rl_trap kind) {
+    RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
+    if (RL_UNLIKELY(e->failed)) return;
+    e->traps[e->ntraps++] = (rl_trap_row){ pc, offset, refund, (u8)kind, 0 };
+}
+
+/* The instruction at pc belongs to this operator. */
+static inline void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) { rl_emit_row(e, pc, rl_offset(e), rl_refund(e), kind); }
+
 void rl_emit_ret_row(rl_emitter *e);
 rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind);
 
@@ -48,7 +57,12 @@ void rl_emit_cold_tail(rl_emitter *e, const rl_cold *c);
 void rl_emit_return_values(rl_emitter *e);
 
 /* ---- immediates of validated code ---- */
-static inline u32 rl_emit_u32(rl_emitter *e) { return rl_leb_u32(&e->ip); }
+static inline __attribute__((always_inline)) u32 rl_emit_u32(rl_emitter *e) {
+    u32 b = *e->ip;
+    if (RL_UNLIKELY(b >= 0x80)) return (u32)rl_leb_long(&e->ip, false);
+    e->ip++;
+    return b;
+}
 static inline u64 rl_emit_u64(rl_emitter *e) { return rl_leb_u64(&e->ip); }
 static inline i64 rl_emit_s64(rl_emitter *e) { return rl_leb_i64(&e->ip); }
 

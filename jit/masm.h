@@ -99,6 +99,12 @@ void rl_masm_fmov(rl_masm *m, rl_type t, u8 d, u8 s);          /* F32, F64, V128
 void rl_masm_fmovi(rl_masm *m, rl_type t, u8 d, u64 bits);     /* zero: xor; else from the constant pool. Flags preserved */
 void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a);     /* flags preserved, except linear with big disp */
 void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a);
+/* the frame: `at` from the stack pointer, or, when negative, -at from the frame pointer; flags preserved */
+void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at);
+void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at);
+/* linear: base + disp, with disp at most INT32_MAX; the address must be known to lie in the reservation */
+void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp);
+void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp);
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a); /* RL_ST_8..64; 64: sign-extended */
 void rl_masm_lea(rl_masm *m, rl_width w, u8 d, rl_mem a);      /* not linear; W32 wraps. flags preserved */
 /* code offset of the instruction that touches memory in the ld/st/binm... just emitted, for the trap row: the body

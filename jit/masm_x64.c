@@ -155,6 +155,12 @@ static inline x64_mem resolve(rl_masm *m, rl_mem a) {
     return (x64_mem){ a.base == RL_NOREG ? X64_NONE : a.base, a.index == RL_NOREG ? RL_RSP : a.index, a.scale, 0, (i32)a.disp };
 }
 
+/* Linear memory of a flavour at base + disp. */
+static inline x64_mem at_linear(const rl_masm *m, u8 base, i32 disp) {
+    if (m->flavour == RL_FLAVOUR_GUARDED_GS) return (x64_mem){ base, RL_RSP, 0, X64_GS, disp };
+    return (x64_mem){ base, RL_REG_BASE, 0, 0, disp }; /* r13 as base would cost a displacement */
+}
+
 /* Resolves and notes the position of the instruction that follows. */
 static inline x64_mem touch(rl_masm *m, rl_mem a) {
     x64_mem r = resolve(m, a);
@@ -230,13 +236,18 @@ void rl_masm_fmovi(rl_masm *m, rl_type t, u8 d, u64 bits) {
     pool_used(m, m->p, pool_entry(m, bits));
 }
 
-static const u32 ldst_op[] = {
-    [RL_LD_8U_32] = X64_MOVZX8, [RL_LD_8S_32] = X64_MOVSX8, [RL_LD_16U_32] = X64_MOVZX16, [RL_LD_16S_32] = X64_MOVSX16,
-    [RL_LD_32] = X64_MOV, [RL_LD_8U_64] = X64_MOVZX8, [RL_LD_8S_64] = X64_MOVSX8 | X64_W, [RL_LD_16U_64] = X64_MOVZX16,
-    [RL_LD_16S_64] = X64_MOVSX16 | X64_W, [RL_LD_32U_64] = X64_MOV, [RL_LD_32S_64] = X64_MOVSXD, [RL_LD_64] = X64_MOV | X64_W,
-    [RL_LD_F32] = X64_MOVSS, [RL_LD_F64] = X64_MOVSD, [RL_LD_V128] = X64_MOVUPS,
-    [RL_ST_8] = X64_MOV_ST8, [RL_ST_16] = X64_OP(X64_66, 0, X64_MOV_ST), [RL_ST_32] = X64_MOV_ST, [RL_ST_64] = X64_MOV_ST | X64_W,
-    [RL_ST_F32] = X64_MOVSS_ST, [RL_ST_F64] = X64_MOVSD_ST, [RL_ST_V128] = X64_MOVUPS_ST };
+#define ROW(op) { (u8)(0xf2f36600u >> (8 * ((op) >> 12 & 3))), ((op) >> 12 & 3) != 0, 0x40 | ((op) >> 13 & 8), ((op) & X64_BREG) != 0, \
+                  (op) >> 8 & 3 ? 0x0f | ((op) & 0xff) << 8 : (op) & 0xff, 8 * (1 + ((op) >> 8 & 3)) }
+static const x64_row ldst_row[] = {
+    [RL_LD_8U_32] = ROW(X64_MOVZX8), [RL_LD_8S_32] = ROW(X64_MOVSX8), [RL_LD_16U_32] = ROW(X64_MOVZX16),
+    [RL_LD_16S_32] = ROW(X64_MOVSX16), [RL_LD_32] = ROW(X64_MOV), [RL_LD_8U_64] = ROW(X64_MOVZX8),
+    [RL_LD_8S_64] = ROW(X64_MOVSX8 | X64_W), [RL_LD_16U_64] = ROW(X64_MOVZX16), [RL_LD_16S_64] = ROW(X64_MOVSX16 | X64_W),
+    [RL_LD_32U_64] = ROW(X64_MOV), [RL_LD_32S_64] = ROW(X64_MOVSXD), [RL_LD_64] = ROW(X64_MOV | X64_W),
+    [RL_LD_F32] = ROW(X64_MOVSS), [RL_LD_F64] = ROW(X64_MOVSD), [RL_LD_V128] = ROW(X64_MOVUPS),
+    [RL_ST_8] = ROW(X64_MOV_ST8), [RL_ST_16] = ROW(X64_OP(X64_66, 0, X64_MOV_ST)), [RL_ST_32] = ROW(X64_MOV_ST),
+    [RL_ST_64] = ROW(X64_MOV_ST | X64_W), [RL_ST_F32] = ROW(X64_MOVSS_ST), [RL_ST_F64] = ROW(X64_MOVSD_ST),
+    [RL_ST_V128] = ROW(X64_MOVUPS_ST) };
+#undef ROW
 
 /* A load, store or operation with memory. Plain bases, and linear memory by way of the segment, need no help. */
 static inline __attribute__((always_inline)) void access_mem(rl_masm *m, u32 op, u8 reg, rl_mem a) {
@@ -255,8 +266,18 @@ static inline __attribute__((always_inline)) void access_mem(rl_masm *m, u32 op,
     m->p = x64_rm(m->p, op, reg, r);
 }
 
-void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) { access_mem(m, ldst_op[kind], d, a); }
-void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { access_mem(m, ldst_op[kind], s, a); }
+void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) {
+    x64_mem r = touch(m, a);
+    m->p = x64_access(m->p, ldst_row[kind], d, r);
+}
+void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { rl_masm_ld(m, kind, s, a); } /* rows say which way */
+void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp) {
+    m->fault = rl_masm_pos(m);
+    m->p = x64_access(m->p, ldst_row[kind], d, at_linear(m, base, disp));
+}
+void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp) { rl_masm_ld_linear(m, kind, s, base, disp); }
+void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) { m->p = x64_access_frame(m->p, ldst_row[kind], d, at); }
+void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at) { rl_masm_ld_frame(m, kind, s, at); }
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
     x64_mem r = touch(m, a);
     if (kind == RL_ST_8) m->p = x64_st_i8(m->p, imm, r);

@@ -152,7 +152,7 @@ static void results_to_slots(rl_emitter *e, u32 n, u32 to) {
              : v.kind == RL_V_LOCAL && v.reg != RL_UNTRACKED && e->lreg[v.reg] != RL_NOREG ? e->lreg[v.reg]
              : rl_is_fp(v.type) ? RL_REG_FTMP : RL_REG_TMP;
         if (v.kind != RL_V_REG) rl_vs_into(e, &v, r);
-        rl_masm_st(&e->m, rl_st_of(v.type), r, rl_slot(e, to + i));
+        rl_masm_st_frame(&e->m, rl_st_of(v.type), r, rl_slot_at(e, to + i));
     }
 }
 
@@ -161,7 +161,7 @@ void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *r
     rl_masm_room(&e->m, 1024);
     for (u64 m = e->dirty & live & ~to->dirty; m; m &= m - 1) {
         u32 t = (u32)__builtin_ctzll(m), local = e->an.local_of[t];
-        rl_masm_st(&e->m, rl_st_of(e->an.local_types[local]), e->lreg[t], rl_home(e, local));
+        rl_masm_st_frame(&e->m, rl_st_of(e->an.local_types[local]), e->lreg[t], e->homes[local]);
         e->spills++;
     }
     rl_move moves[33];
@@ -183,7 +183,7 @@ void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *r
     rl_parallel_move(e, moves, n);
     for (; loads; loads &= loads - 1) {
         u32 r = (u32)__builtin_ctz(loads), local = e->an.local_of[to->local[r]];
-        rl_masm_ld(&e->m, rl_ld_of(e->an.local_types[local]), (u8)r, rl_home(e, local));
+        rl_masm_ld_frame(&e->m, rl_ld_of(e->an.local_types[local]), (u8)r, e->homes[local]);
     }
     if (load_result) rl_vs_into(e, &v, to->result);
 }

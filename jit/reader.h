@@ -79,7 +79,7 @@ static inline const u8 *rl_read_bytes(rl_reader *r, u64 n) {
 }
 
 /* ---- code already validated: no checks ---- */
-static inline u64 rl_leb_long(const u8 **pp, bool is_signed) {
+static __attribute__((noinline, unused)) u64 rl_leb_long(const u8 **pp, bool is_signed) {
     const u8 *p = *pp;
     u64 v = 0;
     unsigned shift = 0;

@@ -11,17 +11,7 @@ rl_mem rl_home(const rl_emitter *e, u32 local) {
     return at >= 0 ? rl_mem_at(RL_REG_SP, at) : rl_mem_at(RL_REG_FP, -at);
 }
 
-rl_mem rl_slot(const rl_emitter *e, u32 pos) { return rl_mem_at(RL_REG_SP, (i32)(e->slots_at + 8 * (e->an.nlocals + pos))); }
-
-rl_ldst rl_ld_of(u8 type) {
-    static const u8 kinds[] = { RL_LD_32, RL_LD_64, RL_LD_F32, RL_LD_F64, RL_LD_V128, RL_LD_64, RL_LD_64, RL_LD_64 };
-    return kinds[type];
-}
-
-rl_ldst rl_st_of(u8 type) {
-    static const u8 kinds[] = { RL_ST_32, RL_ST_64, RL_ST_F32, RL_ST_F64, RL_ST_V128, RL_ST_64, RL_ST_64, RL_ST_64 };
-    return kinds[type];
-}
+rl_mem rl_slot(const rl_emitter *e, u32 pos) { return rl_mem_at(RL_REG_SP, rl_slot_at(e, pos)); }
 
 static inline void own_temp(rl_emitter *e, u8 r) {
     e->owner[r] = RL_OWN_TEMP;
@@ -50,7 +40,7 @@ void rl_vs_drop_local(rl_emitter *e, u32 t) {
 void rl_vs_store_local(rl_emitter *e, u32 t) {
     u32 local = e->an.local_of[t];
     rl_masm_room(&e->m, 64);
-    rl_masm_st(&e->m, rl_st_of(e->an.local_types[local]), e->lreg[t], rl_home(e, local));
+    rl_masm_st_frame(&e->m, rl_st_of(e->an.local_types[local]), e->lreg[t], e->homes[local]);
     e->dirty &= ~rl_bit64(t);
     e->spills++;
 }
@@ -132,6 +122,28 @@ void rl_vs_set_width(rl_emitter *e, u32 width) {
     if (v->kind == RL_V_REG && width < 32) v->width = (u8)width;
 }
 
+void rl_vs_push_other(rl_emitter *e, rl_val v) {
+    i32 owner = (i32)(RL_OWN_OPERAND + e->depth);
+    switch (v.kind) {
+    case RL_V_LOCAL:
+        if (v.reg != RL_UNTRACKED) e->pend[v.reg]++;
+        else e->pend_untracked++;
+        break;
+    case RL_V_ADDR:
+        rl_vs_comp_own(e, v.reg, owner), rl_vs_comp_own(e, v.index, owner);
+        rl_vs_comp_pend(e, v.reg, 1), rl_vs_comp_pend(e, v.index, 1);
+        break;
+    case RL_V_SLOT: v.local = e->depth; break;
+    default: break;
+    }
+    *rl_vs_room(e) = v;
+}
+
+void rl_vs_pop_addr(rl_emitter *e, rl_val v) {
+    rl_vs_comp_own(e, v.reg, RL_OWN_TEMP), rl_vs_comp_own(e, v.index, RL_OWN_TEMP);
+    rl_vs_comp_pend(e, v.reg, -1), rl_vs_comp_pend(e, v.index, -1);
+}
+
 static inline void release_comp(rl_emitter *e, u8 comp, bool last) {
     if (comp == RL_NOREG) return;
     if (comp < RL_COMP_LOCAL) {
@@ -166,7 +178,7 @@ static u8 local_reg(rl_emitter *e, u32 t) {
         u32 local = e->an.local_of[t];
         u8 type = e->an.local_types[local];
         r = rl_vs_alloc(e, rl_is_fp(type), e->an.has_calls && e->an.weight[t] > 2 ? e->callee_saved : ~e->callee_saved);
-        rl_masm_ld(&e->m, rl_ld_of(type), r, rl_home(e, local));
+        rl_masm_ld_frame(&e->m, rl_ld_of(type), r, e->homes[local]);
         own_local(e, r, t);
     }
     e->locked |= RL_BIT(r);
@@ -198,7 +210,7 @@ static void addr_into(rl_emitter *e, rl_val *v, u8 to) {
         if (c[i] != RL_NOREG) continue;
         if (used == 0 && i == 0 && v->index == to) spare[1] = RL_REG_TMP; /* `to` is read as the other component */
         c[i] = spare[used++];
-        rl_masm_ld(&e->m, RL_LD_32, c[i], rl_home(e, e->an.local_of[t]));
+        rl_masm_ld_frame(&e->m, RL_LD_32, c[i], e->homes[e->an.local_of[t]]);
     }
     if (c[0] == RL_NOREG && v->scale == 0) c[0] = c[1], c[1] = RL_NOREG;
     if (c[0] == RL_NOREG && !e->flags_live && v->disp == 0) rl_masm_bini(&e->m, RL_BIN_SHL, RL_W32, to, c[1], v->scale);
@@ -213,10 +225,10 @@ void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg) {
     case RL_V_LOCAL: {
         u8 type = e->an.local_types[v->local];
         if (v->reg != RL_UNTRACKED && e->lreg[v->reg] != RL_NOREG) move_reg(e, type, reg, e->lreg[v->reg]);
-        else rl_masm_ld(&e->m, rl_ld_of(type), reg, rl_home(e, v->local));
+        else rl_masm_ld_frame(&e->m, rl_ld_of(type), reg, e->homes[v->local]);
         break;
     }
-    case RL_V_SLOT: rl_masm_ld(&e->m, rl_ld_of(v->type), reg, rl_slot(e, v->local)); break;
+    case RL_V_SLOT: rl_masm_ld_frame(&e->m, rl_ld_of(v->type), reg, rl_slot_at(e, v->local)); break;
     case RL_V_FLAGS: rl_masm_setcc(&e->m, (rl_cc)v->cc, reg); break;
     case RL_V_ADDR: addr_into(e, v, reg); break;
     }
@@ -224,8 +236,7 @@ void rl_vs_into(rl_emitter *e, rl_val *v, u8 reg) {
 
 static u8 width_of(const rl_val *v);
 
-/* Any register that holds v, to be read only. v may become RL_V_REG (a temporary). */
-u8 rl_vs_use(rl_emitter *e, rl_val *v) {
+u8 rl_vs_use_slow(rl_emitter *e, rl_val *v) {
     u8 r;
     switch (v->kind) {
     case RL_V_REG:
@@ -290,21 +301,14 @@ static inline bool takes_over(rl_emitter *e, const rl_val *v, u8 *r) {
     return false;
 }
 
-/* Where the result goes: the hinted register, else the register of an operand that ends here, else a new one. a and b
- * (either may be NULL) have been used already. */
-u8 rl_vs_dest(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp, u8 hint) {
+u8 rl_vs_dest_slow(rl_emitter *e, const rl_val *a, const rl_val *b, bool fp) {
     u8 r;
-    if (hint != RL_NOREG) return hint;
     if (a && rl_is_fp(a->type) == fp && takes_over(e, a, &r)) return r;
     if (b && rl_is_fp(b->type) == fp && takes_over(e, b, &r)) return r;
     return alloc_any(e, fp);
 }
 
-/* When the next operator stores the result to a pinned local: that local's register. Call with the operands popped. */
-u8 rl_vs_hint(rl_emitter *e, u8 type) {
-    (void)type;
-    u8 op = *e->ip;
-    if (op != RL_OP_local_set && op != RL_OP_local_tee) return RL_NOREG;
+u8 rl_vs_hint_slow(const rl_emitter *e) {
     const u8 *p = e->ip + 1;
     u32 local = *p & 0x7f, shift = 7;
     while (*p++ & 0x80) local |= (u32)(*p & 0x7f) << shift, shift += 7;
@@ -339,13 +343,13 @@ void rl_vs_flush_operand(rl_emitter *e, u32 pos) {
             if (scratch) { /* both in memory: borrow a register, keeping the flags */
                 c[1] = RL_REG_DIV_A;
                 rl_masm_cvt(&e->m, RL_CVT_F64_I64_BITS, RL_REG_FTMP, c[1]);
-                rl_masm_ld(&e->m, RL_LD_32, c[1], rl_home(e, e->an.local_of[t]));
+                rl_masm_ld_frame(&e->m, RL_LD_32, c[1], e->homes[e->an.local_of[t]]);
                 rl_masm_lea(&e->m, RL_W32, RL_REG_TMP, (rl_mem){ c[0], c[1], v.scale, false, false, v.disp });
                 rl_masm_cvt(&e->m, RL_CVT_I64_F64_BITS, c[1], RL_REG_FTMP);
                 summed = true;
                 break;
             }
-            rl_masm_ld(&e->m, RL_LD_32, RL_REG_TMP, rl_home(e, e->an.local_of[t]));
+            rl_masm_ld_frame(&e->m, RL_LD_32, RL_REG_TMP, e->homes[e->an.local_of[t]]);
             c[i] = RL_REG_TMP;
             scratch = true;
         }
@@ -354,7 +358,7 @@ void rl_vs_flush_operand(rl_emitter *e, u32 pos) {
     } else if (v.kind != RL_V_REG) {
         rl_vs_into(e, &v, r);
     }
-    rl_masm_st(&e->m, rl_st_of(v.type), r, rl_slot(e, pos));
+    rl_masm_st_frame(&e->m, rl_st_of(v.type), r, rl_slot_at(e, pos));
     rl_vs_release(e, &v);
     e->stack[pos] = (rl_val){ .kind = RL_V_SLOT, .type = v.type, .reg = RL_NOREG, .index = RL_NOREG, .local = pos };
     e->spills++;
@@ -421,7 +425,7 @@ static void set_untracked(rl_emitter *e, u32 local, bool tee) {
     if (v.kind == RL_V_CONST && !rl_is_fp(type) && rl_masm_st_imm_ok(rl_st_of(type), (i64)v.bits)) {
         rl_masm_st_imm(&e->m, rl_st_of(type), (i32)v.bits, rl_home(e, local));
     } else {
-        rl_masm_st(&e->m, rl_st_of(type), rl_vs_use(e, &v), rl_home(e, local));
+        rl_masm_st_frame(&e->m, rl_st_of(type), rl_vs_use(e, &v), e->homes[local]);
     }
     if (tee) rl_vs_push(e, v);
     else rl_vs_release(e, &v);
@@ -488,8 +492,8 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
 
 /* ---- invariant builds ---- */
 
-void rl_vs_check(const rl_emitter *e) {
 #ifdef RL_INVARIANTS
+void rl_vs_check(const rl_emitter *e) {
     u32 used = 0;
     u64 inreg = 0;
     u16 pend[RL_TRACKED] = { 0 };
@@ -519,7 +523,5 @@ void rl_vs_check(const rl_emitter *e) {
     const rl_pins *p = &e->pins[e->cur_pins];
     rl_assert(e->pinned == p->regs);
     for (u32 m = p->regs; m; m &= m - 1) rl_assert(e->owner[__builtin_ctz(m)] == p->local[__builtin_ctz(m)]);
-#else
-    (void)e;
-#endif
 }
+#endif

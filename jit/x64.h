@@ -172,6 +172,49 @@ static inline u8 *x64_rm(u8 *p, u32 op, u32 reg, x64_mem a) {
     p = x64_head(p, op, reg, a.index, a.base);
     return x64_modrm(p, reg, a);
 }
+/* Plain moves to and from memory, taken apart beforehand: what the compiler writes most. */
+typedef struct x64_row {
+    u8 prefix, prefixed; /* mandatory prefix, if any                           */
+    u8 rex;              /* 0x40, with W                                       */
+    u8 byte;             /* 1: spl, bpl, sil, dil need a REX prefix            */
+    u16 opcode;          /* with its escape byte                               */
+    u8 bits;             /* of the opcode                                      */
+} x64_row;
+
+/* REX, opcode, ModRM and SIB (`tail`, of `size` bytes), then the displacement (`disp_size` of its bytes). */
+static inline __attribute__((always_inline)) u8 *x64_row_put(u8 *p, x64_row o, u32 reg, u32 rex, u32 tail, u32 size, u32 disp, u32 disp_size) {
+    *p = o.prefix;
+    p += o.prefixed;
+    rex |= o.rex | (reg >> 1 & 4);
+    u32 used = rex != 0x40 || (o.byte && (reg & ~3u) == 4);
+    *p = (u8)rex;
+    p += used;
+    rl_store32(p, o.opcode | (tail | (reg & 7) << 3) << o.bits);
+    p += size + (o.bits >> 3);
+    rl_store32(p, disp);
+    return p + disp_size;
+}
+static inline __attribute__((always_inline)) u8 *x64_access_frame(u8 *p, x64_row o, u32 reg, i32 at) {
+    u32 disp = (u32)(at < 0 ? -at : at), small = disp < 128;
+    u32 tail = (small ? 0x40 : 0x80) | (at < 0 ? 5 : 0x2404);
+    if (!at) tail = 0x2404;
+    return x64_row_put(p, o, reg, 0, tail, at < 0 ? 1 : 2, disp, !at ? 0 : small ? 1 : 4);
+}
+static inline __attribute__((always_inline)) u8 *x64_access(u8 *p, x64_row o, u32 reg, x64_mem a) {
+    p = x64_prefix(p, a);
+    u32 rex = (a.index >> 2 & 2) | (a.base >> 3 & 1), low = a.base & 7, tail, size, disp_size;
+    if (RL_UNLIKELY(a.base >= X64_NONE)) {
+        tail = a.base == X64_RIP ? 5 : 0x504 | (u32)a.scale << 14 | (a.index & 7u) << 11;
+        size = a.base == X64_RIP ? 1 : 2;
+        return x64_row_put(p, o, reg, rex, tail, size, (u32)a.disp, 4);
+    }
+    u32 none = a.disp == 0 && low != 5, small = a.disp == (i8)a.disp;
+    disp_size = none ? 0 : small ? 1 : 4;
+    if (a.index == RL_RSP && low != 4) tail = low, size = 1;
+    else tail = 4 | low << 8 | (u32)a.scale << 14 | (a.index & 7u) << 11, size = 2;
+    tail |= none ? 0 : small ? 0x40 : 0x80;
+    return x64_row_put(p, o, reg, rex, tail, size, (u32)a.disp, disp_size);
+}
 /* VEX, 128 bits or scalar: reg = v op rm */
 static inline u8 *x64_vrr(u8 *p, u32 op, u32 reg, u32 v, u32 rm) {
     p = x64_vex(p, op, reg, v, 0, rm);
