@@ -326,6 +326,15 @@ static const u32 access_of[] = {
 
 void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) { access_mem(m, access_of[kind], A64(d), a); }
 void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { access_mem(m, access_of[kind], A64(s), a); }
+void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp) {
+    access_linear(m, access_of[kind], A64(d), (rl_mem){ base, RL_NOREG, 0, true, false, disp });
+}
+void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp) { rl_masm_ld_linear(m, kind, s, base, disp); }
+void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) {
+    u32 base = at < 0 ? A64(RL_REG_FP) : A64(RL_REG_SP);
+    access_at(m, access_of[kind], A64(d), base, at < 0 ? -(i64)at : at);
+}
+void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at) { rl_masm_ld_frame(m, kind, s, at); }
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
     u32 s = A64_ZR;
     if (imm) {
