@@ -119,7 +119,7 @@ static rl_err resolve_imports(rl_instance *i, rl_resolver *resolve, void *env, r
 
 /* ---- initialisers ---- */
 
-typedef struct stack { u64 v[64]; u32 n; } stack; /* extended constants nest as deep as validation allowed */
+typedef struct stack { u64 v[RL_INIT_DEPTH]; u32 n; } stack; /* validation allowed no more */
 
 static u64 combine(u32 op, u64 a, u64 b) {
     switch (op) {
@@ -142,7 +142,7 @@ static u64 func_ref(const rl_instance *i, u32 index) {
 }
 
 /* One operator of extended-const; the code is valid (spec 3.3.10). */
-static bool eval_op(const rl_instance *i, const u8 **p, stack *s) {
+static void eval_op(const rl_instance *i, const u8 **p, stack *s) {
     u32 op = *(*p)++;
     u64 v;
     switch (op) {
@@ -156,19 +156,18 @@ static bool eval_op(const rl_instance *i, const u8 **p, stack *s) {
     default:
         s->n--;
         s->v[s->n - 1] = combine(op, s->v[s->n - 1], s->v[s->n]);
-        return true;
+        return;
     }
-    if (s->n == RL_LEN(s->v)) return false;
+    rl_assert(s->n < RL_LEN(s->v));
     s->v[s->n++] = v;
-    return true;
 }
 
 static u64 eval(const rl_instance *i, const rl_init *init) {
-    stack s = { .n = 0 };
+    stack s;
     const u8 *p = i->module->bytes + init->code, *end = p + init->len;
-    while (p < end)
-        if (!eval_op(i, &p, &s)) return 0; /* deeper than the decoder lets pass */
-    return s.n ? s.v[0] : 0;
+    s.n = 0;
+    while (p < end) eval_op(i, &p, &s);
+    return s.v[0];
 }
 
 u64 rl_init_value(const rl_instance *i, const rl_init *init) {
