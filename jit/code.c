@@ -172,6 +172,12 @@ static void place(rl_code *c, u32 d) {
 
 /* ---- eager ---- */
 
+static void set_i32(u8 *at, i64 v) {
+    i32 narrow = (i32)v;
+    rl_assert(narrow == v);
+    memcpy(at, &narrow, 4);
+}
+
 /* Gives every chunk its place; starts of functions become code offsets. False: the range is too small. */
 static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
     size_t grain = RL_MAX(rl_codemem_grain(), (size_t)64);
@@ -185,22 +191,19 @@ static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
     return true;
 }
 
-/* False: some call does not reach its function. */
-static bool relocate(rl_code *c, rl_chunk *k) {
+static void relocate(rl_code *c, rl_chunk *k) {
     u32 imports = c->module->nimported_funcs;
-    bool ok = true;
     for (u32 i = 0; i < k->nrelocs; i++) {
-        u32 at = k->relocs[i].at;
-        ok &= rl_masm_relocate(k->code + at, (i64)(k->at + at), c->funcs[k->relocs[i].func - imports].start);
+        i64 from = (i64)(k->at + k->relocs[i].at + 4);
+        set_i32(k->code + k->relocs[i].at, (i64)c->funcs[k->relocs[i].func - imports].start - from);
     }
-    return ok;
 }
 
 static rl_err place_chunks(rl_code *c, rl_chunk *chunks, u32 n, rl_diag *d) {
     if (!lay_out(c, chunks, n)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
     for (u32 i = 0; i < n; i++) {
         rl_chunk *k = &chunks[i];
-        if (!relocate(c, k)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
+        relocate(c, k);
         if (!rl_codemem_write(c->base + k->at, k->code, k->size)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
         for (u32 f = k->first; f < k->first + k->count; f++) {
             place(c, f);
@@ -215,7 +218,7 @@ static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
     rl_chunk *chunks;
     u32 n;
     RL_TRY(rl_chunks_new(c->module, &chunks, &n));
-    rl_compile_job job = { c->module, c->flavour, &c->layout, chunks, n, c->funcs, copy_rows };
+    rl_compile_job job = { c->module, c->flavour, &c->layout, chunks, n, c->funcs, copy_rows, c->reserved };
     rl_err e = rl_compile_chunks(&job, threads, d);
     if (!e) e = place_chunks(c, chunks, n, d);
     for (u32 i = 0; i < n; i++) {
@@ -262,6 +265,9 @@ static rl_err make_stubs(rl_code *c, rl_diag *d) {
     return e ? rl_diag_set(d, e, "no memory for native code") : RL_OK;
 }
 
+/* An emitter keeps what its largest function needed: hundreds of bytes per byte of a nested one. */
+#define KEEP_EMITTER_BYTES 262144
+
 /* Under lock. */
 static const void *compile_one(rl_code *c, u32 func) {
     if (!c->emitter)
@@ -297,6 +303,10 @@ const void *rl_code_compile_now(rl_code *c, u32 func) {
     if ((const u8 *)entry < (const u8 *)c->head.stubs_end) {
         u64 start = rl_os_now_ns(), cpu = rl_os_thread_cpu_ns();
         entry = compile_one(c, func);
+        if (c->module->funcs[func].body_len > KEEP_EMITTER_BYTES) {
+            rl_emitter_free(c->emitter);
+            c->emitter = NULL;
+        }
         c->stats.compile_ns += rl_os_now_ns() - start;
         c->stats.cpu_ns += rl_os_thread_cpu_ns() - cpu;
     }
@@ -337,9 +347,9 @@ static rl_err make_records(rl_code *c) {
     return RL_OK;
 }
 
-static size_t range_for(const rl_module *m, bool lazy) {
-    u64 n = (u64)m->code_size * 8 + RL_CODEMEM_GRANULE;
-    if (lazy || rl_codemem_grain() > 64) n += (u64)(m->nfuncs - m->nimported_funcs) * (64 + rl_codemem_grain());
+/* Address space, not memory: 3 times the bytes of code is common, 14 times the most that simple operators swell to. */
+static size_t range_for(const rl_module *m) {
+    u64 n = (u64)m->code_size * 16 + (u64)(m->nfuncs - m->nimported_funcs) * (64 + rl_codemem_grain()) + RL_CODEMEM_GRANULE;
     return (size_t)rl_align(RL_MIN(n, (u64)1 << 31), RL_CODEMEM_GRANULE);
 }
 
@@ -349,7 +359,7 @@ static rl_err prepare(rl_code *c, rl_diag *d) {
     c->head.entries = calloc((size_t)m->nfuncs + 1, sizeof *c->head.entries);
     c->funcs = calloc((size_t)n + 1, sizeof *c->funcs);
     c->order = malloc(((size_t)n + 1) * sizeof *c->order);
-    c->reserved = range_for(m, c->lazy);
+    c->reserved = range_for(m);
     c->base = rl_codemem_alloc(c->reserved, c);
     if (!c->head.entries || !c->funcs || !c->order || !c->base)
         return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");

@@ -18,6 +18,7 @@ typedef struct team {
     const rl_compile_job *job;
     _Atomic u32 next;      /* chunk to take */
     atomic_bool failed;
+    _Atomic u64 bytes;     /* native, so far */
     pthread_mutex_t lock;  /* guards the rest */
     rl_err err;
     rl_diag diag;
@@ -76,10 +77,13 @@ static bool append(rl_chunk *k, rl_func_code *f, const rl_emitted *e) {
     return true;
 }
 
-static rl_err compile_chunk(const rl_compile_job *job, rl_emitter *em, rl_chunk *k, rl_diag *d) {
+static rl_err compile_chunk(team *t, rl_emitter *em, rl_chunk *k, rl_diag *d) {
+    const rl_compile_job *job = t->job;
     for (u32 i = k->first; i < k->first + k->count; i++) {
         rl_emitted e = { 0 };
         RL_TRY(rl_emit_func(em, i + job->module->nimported_funcs, &e, d));
+        if (atomic_fetch_add_explicit(&t->bytes, e.size, memory_order_relaxed) + e.size > job->limit)
+            return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
         if (!append(k, &job->funcs[i], &e) || !job->copy_rows(&job->funcs[i], &e)) return RL_ERR_NOMEM;
     }
     if (k->code) { /* what the last growth took too much */
@@ -110,7 +114,7 @@ static void *work(void *arg) {
     u32 i;
     while (!atomic_load_explicit(&t->failed, memory_order_relaxed) &&
            (i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < j->nchunks) {
-        rl_err e = compile_chunk(j, em, &j->chunks[i], &d);
+        rl_err e = compile_chunk(t, em, &j->chunks[i], &d);
         if (e) fail(t, i, e, &d);
     }
     rl_emitter_free(em);

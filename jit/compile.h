@@ -23,6 +23,7 @@ typedef struct rl_compile_job {
     u32 nchunks;
     rl_func_code *funcs;  /* filled: start within the chunk, size, rows relative to the function */
     bool (*copy_rows)(rl_func_code *f, const rl_emitted *e);
+    size_t limit;         /* native bytes of all chunks together */
 } rl_compile_job;
 
 /* One allocation, the caller frees it. */

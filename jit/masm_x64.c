@@ -54,7 +54,7 @@ void rl_masm_reset(rl_masm *m) {
 void rl_masm_grow(rl_masm *m, u32 bytes) {
     size_t used = (size_t)(m->p - m->base), want = (size_t)(m->end - m->base);
     while (want - used < bytes) want *= 2;
-    u8 *base = want <= INT32_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
+    u8 *base = want <= RL_MASM_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
     if (!base) {
         m->failed = true;
         m->p = m->base;
@@ -958,11 +958,6 @@ u32 rl_masm_call(rl_masm *m) {
 u32 rl_masm_tail(rl_masm *m) {
     m->p = x64_jmp32(m->p, 0);
     return rl_masm_pos(m) - 4;
-}
-bool rl_masm_relocate(u8 *at, i64 from, i64 to) {
-    i64 rel = to - (from + 4);
-    rl_store32(at, (u32)rel);
-    return rel == (i32)rel;
 }
 void rl_masm_callm(rl_masm *m, rl_mem a) {
     x64_mem r = touch(m, a);
