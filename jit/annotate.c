@@ -163,7 +163,7 @@ static void tail(scan *v, const rl_proto *p) {
 
 /* ---- the loop ---- */
 
-/* What an operator means here; most mean only their immediate. */
+/* What an operator means here; most mean only their immediate. Straight-line code is what is up to SET. */
 enum {
     SKIP0, SKIP1, SKIP2, SKIP4, SKIP8, /* nothing, one or two LEBs, 4 or 8 bytes */
     GET, SET, OPEN, ELSE, END, BR, BR_IF, TABLE, STOP, CALL, INDIRECT, TAIL, TAIL_INDIRECT, TYPES, HELPER, PREFIX
@@ -222,17 +222,21 @@ static const u8 *control(scan *v, u32 means, const u8 *p) {
     }
 }
 
-static bool walk(scan *v) {
-    const u8 *p = v->m->bytes + v->a->code, *const end = v->m->bytes + v->a->end;
-    u32 x;
-    while (p < end) {
-        const row r = rows[*p++];
-        u32 cost = v->cost + (r.cost & v->live);
+/* From p, which is reachable, to the next operator that is more than straight-line code. Nearly all of a body's operators
+ * are met here, so the state they change is in registers meanwhile (a local copy of fwd that nothing points at). */
+static inline __attribute__((always_inline)) const u8 *straight(scan *v, const u8 *p, bool sets) {
+    rl_fwd f = v->fwd;
+    u32 *tape = v->s->tape + v->s->ntape, cost = v->cost, x;
+    for (;;) {
+        const row r = rows[*p];
+        if (r.means > SET) break;
+        p++;
+        cost += r.cost;
         if (RL_UNLIKELY(cost > MAX_SEGMENT)) {
+            v->cost = cost - 1;
             begin_segment(v);
             cost = 1;
         }
-        v->cost = cost;
         switch (r.means) {
         case SKIP0: break;
         case SKIP2: p = skip_leb(p); /* fall through */
@@ -241,16 +245,42 @@ static bool walk(scan *v) {
         case SKIP8: p += 8; break;
         case GET:
             x = rl_leb_u32(&p);
-            if (!v->live) break;
-            tape(v, RL_TAPE_GET, x);
-            if (v->sets) rl_fwd_get(&v->fwd, x);
+            *tape++ = rl_tape(RL_TAPE_GET, x);
+            if (sets) rl_fwd_get(&f, x);
             break;
-        case SET:
+        default:
             x = rl_leb_u32(&p);
-            if (!v->live) break;
-            tape(v, RL_TAPE_SET, x);
-            if (v->sets) rl_fwd_set(&v->fwd, x);
-            break;
+            *tape++ = rl_tape(RL_TAPE_SET, x);
+            if (sets) rl_fwd_set(&f, x);
+        }
+    }
+    v->s->ntape = (u32)(tape - v->s->tape);
+    v->cost = cost;
+    v->fwd = f;
+    return p;
+}
+
+/* The same where nothing is reachable. */
+static const u8 *skip_straight(const u8 *p) {
+    u32 code;
+    while (rows[*p].means <= SET) p = rl_op_skip(p, &code);
+    return p;
+}
+
+static inline void charge(scan *v, u32 cost) {
+    if (RL_UNLIKELY(v->cost + cost > MAX_SEGMENT)) begin_segment(v);
+    v->cost += cost;
+}
+
+static bool walk(scan *v) {
+    const u8 *p = v->m->bytes + v->a->code;
+    u32 x;
+    for (;;) {
+        if (!v->live) p = skip_straight(p);
+        else p = v->sets ? straight(v, p, true) : straight(v, p, false);
+        const row r = rows[*p++];
+        charge(v, r.cost & v->live);
+        switch (r.means) {
         case END:
             if (v->nctl == 1) return true; /* the function's own */
             if (!close(v, p)) return false;
@@ -280,7 +310,6 @@ static bool walk(scan *v) {
             if (!(p = control(v, r.means, p))) return false;
         }
     }
-    return true;
 }
 
 rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d) {

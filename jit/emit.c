@@ -609,19 +609,32 @@ static void note_position(rl_emitter *e) {
     e->positions[e->npositions++] = (rl_position){ rl_masm_pos(&e->m), (u32)(e->op_start - e->mod->bytes) };
 }
 
+/* Counts an operator that costs fuel. */
+static inline void spend(rl_emitter *e) {
+    if (RL_UNLIKELY(e->segment_done == 4095)) charge(e);
+    e->segment_done++;
+}
+
 static void body(rl_emitter *e) {
+    const bool listing = e->opt.positions;
     while (e->nctls && !e->failed && !e->m.failed) {
+        if (*e->ip == RL_OP_local_get && !e->dead && !listing) { /* a third of all: writes no code, needs no preparation */
+            e->op_start = e->ip++;
+            rl_masm_room(&e->m, 64);
+            spend(e);
+            e->ops++;
+            rl_vs_get_local(e, rl_emit_u32(e));
+            rl_vs_check(e);
+            continue;
+        }
         u32 op = next_op(e);
         if (RL_UNLIKELY(e->dead)) {
             skip_dead(e, op);
             continue;
         }
         rl_masm_room(&e->m, 512);
-        if (RL_UNLIKELY(e->opt.positions)) note_position(e);
-        if (!RL_OP_FREE(op)) {
-            if (RL_UNLIKELY(e->segment_done == 4095)) charge(e);
-            e->segment_done++;
-        }
+        if (RL_UNLIKELY(listing)) note_position(e);
+        if (!RL_OP_FREE(op)) spend(e);
         e->ops++;
         e->locked = 0;
         e->flags_live = e->flags_next;

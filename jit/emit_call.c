@@ -19,10 +19,11 @@ static void flush_under(rl_emitter *e, u32 to) {
 
 /* Sums become registers while the stack still owns them: their place in the call if it is free. */
 static void settle_args(rl_emitter *e, u32 base, const rl_place *places, u32 n) {
-    u32 depth = e->depth;
-    for (u32 pos = base; pos < depth; pos++) {
-        u8 k = e->stack[pos].kind;
-        if (k != RL_V_ADDR && k != RL_V_FLAGS) continue;
+    u32 depth = e->depth, pos = RL_MAX(base, e->flat); /* below `flat` there are none */
+    const rl_val *const stack = e->stack;
+    for (; pos < depth; pos++) {
+        u8 k = stack[pos].kind;
+        if (RL_LIKELY(k != RL_V_ADDR && k != RL_V_FLAGS)) continue;
         u32 place = pos - base < n && places[pos - base].reg != RL_NOREG ? RL_BIT(places[pos - base].reg) : 0;
         rl_masm_room(&e->m, 128);
         e->depth = pos + 1;
@@ -44,9 +45,18 @@ static void settle_args(rl_emitter *e, u32 base, const rl_place *places, u32 n) 
 /* Locals whose last reader is an argument of this call: no need to save them. Pops the arguments' claims on locals. */
 static u64 pop_args(rl_emitter *e, u32 n) {
     u64 dying = 0;
-    for (u32 i = 0; i < n; i++) {
-        rl_val v = rl_vs_pop(e);
-        if (v.kind == RL_V_LOCAL && v.reg != RL_UNTRACKED && v.last) dying |= rl_bit64(v.reg);
+    const rl_val *v = &e->stack[e->depth], *const first = v - n;
+    e->depth -= n;
+    while (v > first) {
+        v--;
+        if (v->kind == RL_V_REG) {
+            if (e->owner[v->reg] >= RL_OWN_OPERAND) e->owner[v->reg] = RL_OWN_TEMP;
+        } else if (v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED) {
+            e->pend[v->reg]--;
+            if (v->last) dying |= rl_bit64(v->reg);
+        } else if (v->kind == RL_V_LOCAL) {
+            e->pend_untracked--;
+        }
     }
     for (u64 s = dying; s; s &= s - 1) {
         u32 t = (u32)__builtin_ctzll(s);
@@ -76,52 +86,64 @@ static void save_locals(rl_emitter *e, u64 dying) {
     }
 }
 
+/* The register that holds v now, or RL_NOREG. */
+static inline u8 held_in(const rl_emitter *e, const rl_val *v) {
+    if (v->kind == RL_V_REG) return v->reg;
+    return v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED ? e->lreg[v->reg] : RL_NOREG;
+}
+
 /* Arguments into place. `args` are popped values; their registers are still theirs. */
 static void place_args(rl_emitter *e, const rl_val *args, const rl_place *places, u32 n, u8 frame_reg, i32 frame_at) {
     rl_move moves[MAX_REG_ARGS];
-    u32 count = 0;
+    u32 count = 0, late = 0;
+    u8 from_memory[MAX_REG_ARGS];
     for (u32 i = 0; i < n; i++) { /* words in memory first, while every register is intact */
-        if (places[i].reg != RL_NOREG) continue;
+        if (RL_LIKELY(places[i].reg != RL_NOREG)) continue;
         rl_val v = args[i];
         rl_masm_room(&e->m, 64);
-        u8 r = v.kind == RL_V_REG ? v.reg
-             : v.kind == RL_V_LOCAL && v.reg != RL_UNTRACKED && e->lreg[v.reg] != RL_NOREG ? e->lreg[v.reg]
-             : rl_is_fp(v.type) ? RL_REG_FTMP : RL_REG_TMP;
-        if (r == RL_REG_FTMP || r == RL_REG_TMP) rl_vs_into(e, &v, r);
+        u8 r = held_in(e, &v);
+        if (r == RL_NOREG) {
+            r = rl_is_fp(v.type) ? RL_REG_FTMP : RL_REG_TMP;
+            rl_vs_into(e, &v, r);
+        }
         /* whole words: what the callee spills as a 64-bit cell must be defined */
         rl_masm_st(&e->m, v.type == RL_I32 ? RL_ST_64 : rl_st_of(v.type), r, rl_mem_at(frame_reg, frame_at + 8 * places[i].word));
     }
     for (u32 i = 0; i < n; i++) {
-        const rl_val *v = &args[i];
-        if (places[i].reg == RL_NOREG) continue;
-        if (v->kind == RL_V_REG) moves[count++] = (rl_move){ places[i].reg, v->reg };
-        else if (v->kind == RL_V_LOCAL && v->reg != RL_UNTRACKED && e->lreg[v->reg] != RL_NOREG)
-            moves[count++] = (rl_move){ places[i].reg, e->lreg[v->reg] };
+        u8 to = places[i].reg, r = held_in(e, &args[i]);
+        if (RL_UNLIKELY(to == RL_NOREG)) continue;
+        if (r != RL_NOREG) moves[count++] = (rl_move){ to, r };
+        else from_memory[late++] = (u8)i;
     }
     rl_parallel_move(e, moves, count);
-    for (u32 i = 0; i < n; i++) {
-        rl_val v = args[i];
-        if (places[i].reg == RL_NOREG || v.kind == RL_V_REG) continue;
-        if (v.kind == RL_V_LOCAL && v.reg != RL_UNTRACKED && e->lreg[v.reg] != RL_NOREG) continue;
+    for (u32 i = 0; i < late; i++) {
+        rl_val v = args[from_memory[i]];
         rl_masm_room(&e->m, 64);
-        rl_vs_into(e, &v, places[i].reg);
+        rl_vs_into(e, &v, places[from_memory[i]].reg);
     }
 }
 
 /* After the call: only callee-saved registers still hold what they did. */
 static void clobber(rl_emitter *e, u64 dying) {
     for (u64 s = dying; s; s &= s - 1) rl_vs_drop_local(e, (u32)__builtin_ctzll(s));
-    for (u32 m = e->used; m; m &= m - 1) {
+    u32 lost = e->used & ~e->callee_saved & ~e->pinned;
+    u64 locals = 0;
+    for (u32 m = lost; m; m &= m - 1) {
         u32 r = (u32)__builtin_ctz(m);
         i32 o = e->owner[r];
-        if (o == RL_OWN_TEMP) {
-            e->owner[r] = RL_OWN_FREE;
-            e->used &= ~RL_BIT(r);
-        } else if (o < RL_OWN_TEMP && !(e->callee_saved >> r & 1)) {
-            if (e->pinned >> r & 1) continue;
-            rl_vs_drop_local(e, (u32)o);
-        }
+        e->owner[r] = RL_OWN_FREE;
+        if (o >= RL_OWN_TEMP) continue;
+        e->lreg[o] = RL_NOREG;
+        locals |= rl_bit64((u32)o);
     }
+    e->inreg &= ~locals;
+    e->dirty &= ~locals;
+    for (u32 m = e->used & e->callee_saved; m; m &= m - 1) { /* of these, arguments only */
+        u32 r = (u32)__builtin_ctz(m);
+        if (e->owner[r] == RL_OWN_TEMP) e->owner[r] = RL_OWN_FREE, lost |= RL_BIT(r);
+    }
+    e->used &= ~lost;
+    e->locked &= ~lost;
     for (u32 m = e->pinned & ~e->callee_saved; m; m &= m - 1) {
         u32 r = (u32)__builtin_ctz(m), local = e->an.local_of[e->owner[r]];
         rl_masm_room(&e->m, 64);

@@ -268,15 +268,15 @@ static inline __attribute__((always_inline)) void access_mem(rl_masm *m, u32 op,
 
 void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) {
     x64_mem r = touch(m, a);
-    m->p = x64_access(m->p, ldst_row[kind], d, r);
+    m->p = x64_access(m->p, &ldst_row[kind], d, r);
 }
 void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { rl_masm_ld(m, kind, s, a); } /* rows say which way */
 void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp) {
     m->fault = rl_masm_pos(m);
-    m->p = x64_access(m->p, ldst_row[kind], d, at_linear(m, base, disp));
+    m->p = x64_access(m->p, &ldst_row[kind], d, at_linear(m, base, disp));
 }
 void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp) { rl_masm_ld_linear(m, kind, s, base, disp); }
-void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) { m->p = x64_access_frame(m->p, ldst_row[kind], d, at); }
+void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) { m->p = x64_access_frame(m->p, &ldst_row[kind], d, at); }
 void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at) { rl_masm_ld_frame(m, kind, s, at); }
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
     x64_mem r = touch(m, a);

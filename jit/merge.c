@@ -112,9 +112,12 @@ static inline void move_one(rl_emitter *e, u8 to, u8 from) {
 
 /* All moves at once; every `to` is different. */
 void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n) {
+    if (n <= 1) {
+        if (n) move_one(e, moves[0].to, moves[0].from);
+        return;
+    }
     u8 pending_from[32] = { 0 }; /* how many moves still read this register */
     u32 left = 0;
-    if (n == 0) return;
     for (u32 i = 0; i < n; i++) {
         if (moves[i].to == moves[i].from) continue;
         moves[left++] = moves[i];

@@ -182,25 +182,25 @@ typedef struct x64_row {
 } x64_row;
 
 /* REX, opcode, ModRM and SIB (`tail`, of `size` bytes), then the displacement (`disp_size` of its bytes). */
-static inline __attribute__((always_inline)) u8 *x64_row_put(u8 *p, x64_row o, u32 reg, u32 rex, u32 tail, u32 size, u32 disp, u32 disp_size) {
-    *p = o.prefix;
-    p += o.prefixed;
-    rex |= o.rex | (reg >> 1 & 4);
-    u32 used = rex != 0x40 || (o.byte && (reg & ~3u) == 4);
+static inline __attribute__((always_inline)) u8 *x64_row_put(u8 *p, const x64_row *o, u32 reg, u32 rex, u32 tail, u32 size, u32 disp, u32 disp_size) {
+    *p = o->prefix;
+    p += o->prefixed;
+    rex |= o->rex | (reg >> 1 & 4);
+    u32 used = rex != 0x40 || (o->byte && (reg & ~3u) == 4);
     *p = (u8)rex;
     p += used;
-    rl_store32(p, o.opcode | (tail | (reg & 7) << 3) << o.bits);
-    p += size + (o.bits >> 3);
+    rl_store32(p, o->opcode | (tail | (reg & 7) << 3) << o->bits);
+    p += size + (o->bits >> 3);
     rl_store32(p, disp);
     return p + disp_size;
 }
-static inline __attribute__((always_inline)) u8 *x64_access_frame(u8 *p, x64_row o, u32 reg, i32 at) {
+static inline __attribute__((always_inline)) u8 *x64_access_frame(u8 *p, const x64_row *o, u32 reg, i32 at) {
     u32 disp = (u32)(at < 0 ? -at : at), small = disp < 128;
     u32 tail = (small ? 0x40 : 0x80) | (at < 0 ? 5 : 0x2404);
     if (!at) tail = 0x2404;
     return x64_row_put(p, o, reg, 0, tail, at < 0 ? 1 : 2, disp, !at ? 0 : small ? 1 : 4);
 }
-static inline __attribute__((always_inline)) u8 *x64_access(u8 *p, x64_row o, u32 reg, x64_mem a) {
+static inline __attribute__((always_inline)) u8 *x64_access(u8 *p, const x64_row *o, u32 reg, x64_mem a) {
     p = x64_prefix(p, a);
     u32 rex = (a.index >> 2 & 2) | (a.base >> 3 & 1), low = a.base & 7, tail, size, disp_size;
     if (RL_UNLIKELY(a.base >= X64_NONE)) {
