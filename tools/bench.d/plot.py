@@ -46,8 +46,8 @@ class Panel:
                 out.append(f'<text class="s" x="{LEFT + 4}" y="{y + 16}">not measured</text>')
                 continue
             kind = "r" if name.startswith("rille") else "b"
-            x0 = self.x(self.low) if self.log else LEFT
-            out.append(f'<rect class="{kind}" x="{x0:.1f}" y="{y + 4}" height="{ROW - 8}" width="{self.x(bar) - x0:.1f}"/>')
+            x0, x1 = sorted([self.x(1) if self.log else LEFT, self.x(bar)])  # ratios grow from 1, to either side
+            out.append(f'<rect class="{kind}" x="{x0:.1f}" y="{y + 4}" height="{ROW - 8}" width="{max(x1 - x0, 1):.1f}"/>')
             out += [f'<line class="k" x1="{self.x(m):.1f}" x2="{self.x(m):.1f}" y1="{y + 2}" y2="{y + ROW - 2}"/>' for m in marks]
             out.append(f'<text x="{W - RIGHT + 6}" y="{y + 16}">{bar:.2f}{self.unit}</text>')
         return out
