@@ -1,8 +1,8 @@
 /* Readiness by one epoll per worker. Invariant: a descriptor with waiters is registered, one-shot, for the directions
  * they want; one without may still be registered, and fires at most once for nobody. Several processes may wait for
  * one descriptor (standard input, a shared socket), which epoll allows only once: so waiters hang in a list per
- * descriptor, and all that fit are woken. They try again and some park again. The worker's thread only, but for
- * rl_io_wake. io_uring was not taken: it gained little on sockets and needs a fallback anyway. */
+ * descriptor, and all that fit are woken. They try again and some park again. The worker's thread, others under its
+ * lock; rl_io_wake from anywhere. io_uring was not taken: it gained little on sockets and needs a fallback anyway. */
 #include "src/io.h"
 
 #include <errno.h>
@@ -52,6 +52,7 @@ static void unlink_waiter(rl_waiter *w) {
 static void drop_if_empty(rl_io *io, entry *e, int fd) {
     if (e->first) return;
     rl_map_del(&io->fds, (u64)fd);
+    atomic_store_explicit(&io->waiting, io->fds.count, memory_order_relaxed);
     free(e);
 }
 
@@ -64,6 +65,7 @@ rl_err rl_io_wait(rl_io *io, rl_waiter *w, int fd, bool write) {
             free(e);
             return RL_ERR_NOMEM;
         }
+        atomic_store_explicit(&io->waiting, io->fds.count, memory_order_relaxed);
     }
     *w = (rl_waiter){ e->first, &e->first, fd, write };
     if (w->next) w->next->at = &w->next;
@@ -102,16 +104,19 @@ static void fire(rl_io *io, const struct epoll_event *ev, void (*ready)(void *, 
     else if (e) drop_if_empty(io, e, fd);
 }
 
-void rl_io_poll(rl_io *io, i64 timeout_ns, void (*ready)(void *env, rl_waiter *w), void *env) {
+void rl_io_poll(rl_io *io, i64 timeout_ns, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
     struct epoll_event ev[64];
     struct timespec t = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
-    static bool coarse; /* no epoll_pwait2 here; set at most once, from any thread, to the same value */
+    static _Atomic bool coarse; /* no epoll_pwait2 here; set at most once, from any thread, to the same value */
     int n = coarse ? -1 : epoll_pwait2(io->epoll, ev, RL_LEN(ev), timeout_ns < 0 ? NULL : &t, NULL);
     if (coarse || (n < 0 && errno == ENOSYS)) {
         coarse = true;
         n = epoll_wait(io->epoll, ev, RL_LEN(ev), timeout_ns < 0 ? -1 : (int)RL_MIN((timeout_ns + 999999) / 1000000, 86400000));
     }
+    if (n <= 0) return;
+    if (lock) pthread_mutex_lock(lock);
     for (int i = 0; i < n; i++) fire(io, &ev[i], ready, env);
+    if (lock) pthread_mutex_unlock(lock);
 }
 
 void rl_io_wake(rl_io *io) {

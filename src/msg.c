@@ -31,7 +31,7 @@ rl_msg *rl_msg_new(rl_sig sig, i64 tag, u64 pid) {
 }
 
 void rl_msg_free(rl_msg *m) {
-    if (!m) return;
+    if (!m || m->sig == RL_SIG_ALARM) return;
     if (m->data != m->small) free(m->data);
     for (u32 i = 0; i < m->ncarried; i++)
         if (m->carried[i].type) m->carried[i].type->drop(m->carried[i].object);

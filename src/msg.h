@@ -45,7 +45,7 @@ typedef struct rl_msg {
 
 /* NULL when memory is out. */
 rl_msg *rl_msg_new(rl_sig sig, i64 tag, u64 pid);
-/* Releases what it carries too. NULL is fine. */
+/* Releases what it carries too. NULL is fine; an alarm stays, as it is part of its process. */
 void rl_msg_free(rl_msg *m);
 /* Frees what this thread keeps for reuse. */
 void rl_msg_thread_fini(void);

@@ -1,6 +1,6 @@
 /* Processes: birth, slices, end. Invariant: between slices everything a process owns hangs from its record, so it can be
  * dropped at any such moment by rl_proc_free, and nothing of a host call is on any stack. The record and the machine
- * stack share a slot of src/stack.c. The worker's thread. Separate allocation of the record was not taken: it costs an
+ * stack share a slot of src/stack.c. Threads: see rl_proc. Separate allocation of the record was not taken: it costs an
  * idle process a second page. */
 #include "src/proc.h"
 
@@ -23,7 +23,7 @@ static rl_flavour flavour_of(const rl_rt *rt, const rl_spawn *s) {
 static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     u8 *stack = rl_stack_get(&w->stacks);
     if (!stack) return NULL;
-    size_t room = w->stacks.size - rl_align(sizeof(rl_proc), 64);
+    size_t room = w->stacks.all->size - rl_align(sizeof(rl_proc), 64);
     rl_proc *p = (rl_proc *)(stack + room);
     memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
     p->stack = stack;
@@ -31,7 +31,7 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
     rl_mailbox_init(&p->mail);
-    p->id = ++w->rt->last_id;
+    p->id = rl_rt_count(w->rt, &w->rt->last_id, 1);
     p->worker = w;
     p->prog = rl_prog_get(s->prog);
     p->conf = rl_conf_get(s->conf);
@@ -39,13 +39,9 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     p->timer.kind = RL_DUE_PROC;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
-    p->all_next = w->rt->all;
-    p->all_at = &w->rt->all;
-    if (p->all_next) p->all_next->all_at = &p->all_next;
-    w->rt->all = p;
+    p->alarm.sig = RL_SIG_ALARM;
     w->stats.processes++;
-    w->rt->alive++;
-    w->stats.processes_peak = RL_MAX(w->stats.processes_peak, w->rt->alive);
+    rl_rt_peak(&w->rt->alive_peak, rl_rt_count(w->rt, &w->rt->alive, 1));
     return p;
 }
 
@@ -68,9 +64,8 @@ static void count_memory(rl_proc *p) {
     rl_rt *rt = p->worker->rt;
     u64 now = p->host.instance ? p->host.instance->mem_bound : 0;
     if (RL_LIKELY(now == p->memory)) return;
-    rt->memory += now - p->memory;
+    rl_rt_peak(&rt->memory_peak, rl_rt_count(rt, &rt->memory, now - p->memory));
     p->memory = now;
-    p->worker->stats.memory_peak = RL_MAX(p->worker->stats.memory_peak, rt->memory);
 }
 
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
@@ -91,6 +86,7 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     }
     count_memory(p);
     p->phase = start ? RL_PHASE_START : RL_PHASE_READY;
+    atomic_init(&p->launch, start ? RL_LAUNCH_RUNNING : RL_LAUNCH_THROUGH);
     p->host.exec.inst = p->host.instance;
     return start ? rl_exec_call(&p->host.exec, start, NULL) : RL_OK;
 }
@@ -98,6 +94,7 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
 rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
     rl_proc *p = new_record(w, s);
     rl_err e = p ? instantiate(p, s, d) : RL_ERR_NOMEM;
+    if (!e) e = rl_pid_add(&w->rt->pids, p->id, p);
     if (e) {
         rl_diag_set(d, e, "%s", rl_err_text(e));
         if (p) rl_proc_free(p);
@@ -109,13 +106,14 @@ rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
 
 void rl_proc_launch(rl_proc *p) { rl_sched_later(p); }
 
-rl_err rl_proc_publish(rl_proc *p) {
-    RL_TRY(rl_map_put(&p->worker->rt->procs, p->id, p, NULL));
+void rl_proc_publish(rl_proc *p) {
+    rl_pids *pids = &rl_worker_self->rt->pids;
     p->phase = RL_PHASE_NEW;
-    p->starter = NULL;
+    rl_pid_hold(pids, p->id);
+    p->known = true;
+    rl_pid_release(pids, p->id);
     if (p->root) rl_sched_later(p);
     else rl_sched_next(p);
-    return RL_OK;
 }
 
 /* ---- release ---- */
@@ -123,7 +121,17 @@ rl_err rl_proc_publish(rl_proc *p) {
 static void drop_error(void *o) { free(o); }
 static void drop_module(void *o) { rl_prog_put(o); }
 static void drop_config(void *o) { rl_conf_put(o); }
-static void drop_timer(void *o) { (void)o; /* lives on in the wheel */ }
+
+/* What was not sent lives on in the wheel. */
+static void drop_timer(void *o) {
+    rl_delayed *d = o;
+    rl_worker *at = d->at;
+    rl_worker_lock(at);
+    bool pending = rl_timer_armed(&d->timer);
+    d->owner = 0;
+    rl_worker_unlock(at);
+    if (!pending) free(d);
+}
 
 static void free_cold(rl_cold *c) {
     static void (*const drop[RL_RES_COUNT])(void *) = { drop_error, drop_module, drop_config, drop_timer };
@@ -135,18 +143,32 @@ static void free_cold(rl_cold *c) {
     free(c);
 }
 
+/* Ends the wait, wherever it is armed. After it no alarm of this wait comes any more; one may have come. */
 static void disarm(rl_proc *p) {
-    rl_wheel_disarm(&p->worker->wheel, &p->timer);
-    rl_io_cancel(&p->worker->io, &p->waiter);
+    rl_worker *at = p->armed;
+    if (!at) return;
+    rl_worker_lock(at);
+    rl_wheel_disarm(&at->wheel, &p->timer);
+    rl_io_cancel(&at->io, &p->waiter);
+    p->epoch++;
+    rl_worker_unlock(at);
+    p->armed = NULL;
+}
+
+void rl_proc_alarm(rl_proc *p, bool timed) {
+    /* relaxed: the alarm is handed over by the mailbox */
+    if (atomic_exchange_explicit(&p->alarmed, true, memory_order_relaxed)) return; /* the call is repeated anyway */
+    p->alarm.pid = p->epoch;
+    p->alarm.flag = timed;
+    rl_send_to(p, &p->alarm);
 }
 
 void rl_proc_free(rl_proc *p) {
-    rl_worker *w = p->worker;
+    rl_worker *w = rl_worker_self;
     disarm(p);
-    *p->all_at = p->all_next;
-    if (p->all_next) p->all_next->all_at = p->all_at;
-    w->rt->alive--;
-    w->rt->memory -= p->memory;
+    rl_pid_remove(&w->rt->pids, p->id);
+    rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
+    rl_rt_count(w->rt, &w->rt->memory, -p->memory);
     if (p->host.instance) rl_spare_put(&w->spares, p->store, p->host.instance);
     else rl_store_free(p->store);
     if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
@@ -160,13 +182,12 @@ void rl_proc_free(rl_proc *p) {
 }
 
 void rl_proc_drop(rl_proc *p) {
-    p->starter = NULL;
-    if (p->phase != RL_PHASE_START) {
-        rl_proc_free(p);
-        return;
+    /* acquire: pairs with the release in started */
+    if (atomic_load_explicit(&p->launch, memory_order_acquire) != RL_LAUNCH_THROUGH) {
+        rl_send_to(p, rl_msg_new(RL_SIG_KILL, 0, 0)); /* it ends when it is looked at */
+        if (atomic_exchange_explicit(&p->launch, RL_LAUNCH_ABANDONED, memory_order_acq_rel) == RL_LAUNCH_RUNNING) return;
     }
-    p->dying = RL_DYING_KILLED; /* it is parked or queued; it ends when it is looked at */
-    rl_sched_ready(p);
+    rl_proc_free(p);
 }
 
 /* ---- end ---- */
@@ -175,12 +196,14 @@ static void report(const rl_proc *p, const char *why, bool trace) {
     rl_rt *rt = p->worker->rt;
     char names[300];
     if (rt->config->quiet) return;
+    flockfile(rt->log);
     fprintf(rt->log, "rille: process %llu", (unsigned long long)p->id);
     if (rl_names_text(&rt->names, p->id, names, sizeof names)) fprintf(rt->log, " (%s)", names);
     if (p->parent) fprintf(rt->log, ", spawned by process %llu,", (unsigned long long)p->parent);
     fprintf(rt->log, " failed: %s\n", why);
     if (trace) rl_backtrace_print(&p->host.exec, rt->log);
     fflush(rt->log);
+    funlockfile(rt->log);
 }
 
 /* The start function is through, with this outcome. */
@@ -192,9 +215,13 @@ static void started(rl_proc *p, const char *failure) {
         report(p, failure, true);
         rl_sched_stop(p->worker->rt, 134);
     } else if (p->root) {
-        if (rl_proc_publish(p)) rl_sched_stop(p->worker->rt, 134);
-    } else if (p->starter) {
-        rl_send_to(p->starter, rl_msg_new(RL_SIG_STARTED, 0, p->id));
+        rl_proc_publish(p);
+    } else {
+        rl_rt *rt = p->worker->rt;
+        u64 parent = p->parent, id = p->id;
+        /* release: the spawner sees all of p; from here p is the spawner's */
+        if (atomic_exchange_explicit(&p->launch, RL_LAUNCH_THROUGH, memory_order_acq_rel) == RL_LAUNCH_ABANDONED) rl_proc_free(p);
+        else rl_send(rt, parent, rl_msg_new(RL_SIG_STARTED, 0, id));
     }
 }
 
@@ -202,13 +229,10 @@ static void started(rl_proc *p, const char *failure) {
 static void finish(rl_proc *p, rl_end end, int status) {
     rl_rt *rt = p->worker->rt;
     if (p->starting) rl_proc_drop(p->starting);
-    if (p->phase < RL_PHASE_NEW) { /* its spawner was killed */
-        rl_proc_free(p);
-        return;
-    }
     p->worker->stats.failures += end != RL_END_NORMAL;
-    rl_map_del(&rt->procs, p->id);
+    rl_pid_remove(&rt->pids, p->id);
     rl_names_forget(&rt->names, p->id);
+    rl_sig_last(p);
     rl_sig_ended(p, end);
     if (p->root) rl_sched_stop(rt, status);
     rl_proc_free(p);
@@ -226,12 +250,12 @@ static void failed(rl_proc *p, const char *why, bool trace) {
 static void killed(rl_proc *p) {
     char why[80] = "killed";
     if (p->dying == RL_DYING_LINK) snprintf(why, sizeof why, "linked process %llu failed", (unsigned long long)p->cause);
-    if (p->phase < RL_PHASE_NEW && (p->starter || p->root)) {
+    if (p->phase < RL_PHASE_NEW) {
         p->dying = RL_DYING_NOT;
         started(p, why);
         return;
     }
-    if (p->root || (p->dying == RL_DYING_LINK && p->phase >= RL_PHASE_NEW)) report(p, why, false);
+    if (p->root || p->dying == RL_DYING_LINK) report(p, why, false);
     finish(p, RL_END_FAILURE, 134);
 }
 
@@ -299,22 +323,28 @@ static void done(rl_proc *p) {
     finish(p, RL_END_NORMAL, 0);
 }
 
-/* Arms what the parked call waits for. False: it is ready at once. */
-static bool arm(rl_proc *p) {
+/* Arms what the parked call waits for. */
+static void arm(rl_proc *p) {
     rl_worker *w = p->worker;
+    bool timed = p->host.wait.deadline_ns != INT64_MAX;
     p->parked = true;
     p->ready = p->host.wait.yield;
-    if (p->ready) return false;
-    if (p->host.wait.deadline_ns != INT64_MAX) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
+    if (p->ready || (!timed && p->host.wait.fd < 0)) return;
+    p->armed = w;
+    rl_worker_lock(w);
+    if (timed) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
     if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;
-    return !p->ready;
+    rl_worker_unlock(w);
 }
 
-/* The parked process sleeps, unless something came for it: then it is queued or over. */
+/* The parked process sleeps, unless something came for it: then it is queued or over. Once it sleeps it is another's. */
 static void sleep_or_queue(rl_proc *p) {
-    while (!p->dying && !p->ready && !rl_mailbox_park(&p->mail)) rl_sig_drain(p);
+    while (!p->dying && !p->ready) {
+        if (rl_mailbox_park(&p->mail)) return;
+        rl_sig_drain(p);
+    }
     if (p->dying) killed(p);
-    else if (p->ready) rl_sched_later(p);
+    else rl_sched_later(p);
 }
 
 static u64 fuel_limit(const rl_proc *p) {
@@ -341,6 +371,7 @@ static void slice_over(rl_proc *p, rl_exit how) {
 
 u64 rl_proc_run(rl_proc *p, i64 slice) {
     rl_exec *x = &p->host.exec;
+    p->worker = rl_worker_self;
     rl_sig_drain(p);
     if (p->dying || (p->parked && !p->ready)) { /* killed, or woken by what is none of the call's business */
         sleep_or_queue(p);
@@ -348,7 +379,12 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     }
     if (p->parked) {
         disarm(p);
+        if (atomic_load_explicit(&p->alarmed, memory_order_relaxed)) rl_sig_take(p); /* it must not meet the next wait */
         p->parked = p->ready = false;
+        if (p->dying) {
+            killed(p);
+            return 0;
+        }
     }
     if (p->phase == RL_PHASE_NEW && !begin(p)) return 0;
     u64 limit = fuel_limit(p);
@@ -361,7 +397,7 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     p->counted += spent;
     p->worker->stats.fuel += spent;
     count_memory(p);
-    slice_over(p, how);
+    slice_over(p, how); /* p may be running elsewhere, or gone */
     return spent;
 }
 

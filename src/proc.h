@@ -25,6 +25,13 @@ typedef enum rl_phase {
     RL_PHASE_RUN,   /* in its entry                                                                     */
 } rl_phase;
 
+/* How far a process with a start function is, as its spawner sees it. */
+typedef enum rl_launch {
+    RL_LAUNCH_THROUGH,   /* it is the spawner's: start function over, or none */
+    RL_LAUNCH_RUNNING,   /* it runs */
+    RL_LAUNCH_ABANDONED, /* it runs, and takes itself away at the end: the spawner is gone */
+} rl_launch;
+
 typedef enum rl_dying { RL_DYING_NOT, RL_DYING_KILLED, RL_DYING_LINK } rl_dying;
 
 typedef struct rl_link {
@@ -40,13 +47,15 @@ typedef struct rl_cold {
 } rl_cold;
 
 /* Lives at the top of its own stack slot, so that an idle process touches one page for both. Owned by the worker that
- * runs it or in whose queue it is; other threads touch `mail.word` only. */
+ * runs it or in whose queue it is, while parked by whoever takes the parked mark away; other threads touch `mail.word`,
+ * `known` under the lock of the table of processes, `launch`, and, for a wait that was armed, timer, waiter, alarm and
+ * `epoch` under the lock of the worker at `armed`. */
 typedef struct rl_proc {
     rl_host host;   /* first: a host function's rl_host is its process */
     rl_mailbox mail;
     u64 id;
     rl_run run;
-    struct rl_worker *worker;
+    struct rl_worker *worker; /* that runs it now or ran it last */
     rl_prog *prog;
     rl_conf *conf;
     rl_store *store;
@@ -60,12 +69,17 @@ typedef struct rl_proc {
     bool ready;     /* it is worth repeating the call */
     bool wait_mail; /* a new saved message makes it ready */
     bool root;
+    bool known;     /* published: others may find it */
+    _Atomic u8 launch; /* rl_launch */
     rl_timer timer;
     rl_waiter waiter;
+    struct rl_worker *armed; /* whose wheel and descriptors the wait is in; NULL: none */
+    u64 epoch;               /* number of the wait */
+    _Atomic bool alarmed;    /* alarm is on its way */
+    rl_msg alarm;            /* pid: epoch; flag: the deadline */
     u64 cause;      /* RL_DYING_LINK: whose death */
     u64 parent;
-    struct rl_proc *starter, *starting; /* spawner and child while the child's start function runs */
-    struct rl_proc *all_next, **all_at; /* every process of the runtime */
+    struct rl_proc *starting; /* the child being spawned */
     u64 *args;      /* arguments, one word each, v128 two; owned, and behind them: */
     u8 *arg_types;  /* rl_type each */
     char *entry;    /* export to call */
@@ -91,17 +105,21 @@ rl_err rl_proc_new(struct rl_worker *w, const rl_spawn *s, rl_proc **out, rl_dia
 /* Lets the start function run. */
 void rl_proc_launch(rl_proc *p);
 /* Makes a READY process known under its id and runnable. */
-rl_err rl_proc_publish(rl_proc *p);
+void rl_proc_publish(rl_proc *p);
 /* Drops a process that was never published, wherever it is in its start function. */
 void rl_proc_drop(rl_proc *p);
-/* Releases everything at once. Only for processes in no queue. */
+/* Releases everything at once. Only for processes in no queue, or when no worker runs. */
 void rl_proc_free(rl_proc *p);
+/* For rl_io: the descriptor that a process waits for is ready, or (timed) its deadline passed. Under the lock of the
+ * worker it is armed at. */
+void rl_proc_alarm(rl_proc *p, bool timed);
 
 /* Runs p for at most `slice` instructions, and does whatever the end of that slice asks for. Returns fuel spent. */
 u64 rl_proc_run(rl_proc *p, i64 slice);
 
 /* Hands m (taken over; NULL is memory running out and does nothing) to the process with that id. False: there is none. */
 bool rl_send(struct rl_rt *rt, u64 pid, rl_msg *m);
+bool rl_proc_exists(struct rl_rt *rt, u64 pid);
 /* The same to a process at hand, whether others know it or not. */
 void rl_send_to(rl_proc *p, rl_msg *m);
 
@@ -110,6 +128,8 @@ void rl_sig_take(rl_proc *p);
 static inline void rl_sig_drain(rl_proc *p) {
     if (rl_mailbox_arrived(&p->mail)) rl_sig_take(p);
 }
+/* Takes in what counts although the process is ending: who else wants to be told. */
+void rl_sig_last(rl_proc *p);
 /* Tells links and monitors of a published process. */
 void rl_sig_ended(rl_proc *p, rl_end end);
 

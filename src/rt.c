@@ -1,6 +1,6 @@
 /* The runtime: builds the root's configuration from what the command line said, starts the root process, runs the worker
  * until it ends, and clears everything away. Invariant: after rl_rt_run nothing of the run is left, whatever its
- * processes were doing. The calling thread is the worker. */
+ * processes were doing. The calling thread is the first worker; the others are threads of src/sched.c. */
 #include "src/rt.h"
 
 #include <stdlib.h>
@@ -9,6 +9,8 @@
 #include "src/base/os.h"
 #include "src/sched.h"
 #include "src/upper.h"
+
+#define MAX_WORKERS 1024u
 
 _Atomic int rl_rt_signal;
 static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles signals */
@@ -80,30 +82,37 @@ static rl_err start_root(rl_rt *rt, rl_module *m, rl_conf *conf, rl_diag *d) {
     if (missing && *missing && !rt->config->quiet) fprintf(rt->log, "rille: missing imports:\n%s", missing);
     free(missing);
     if (e) return e;
-    if (!(e = rl_proc_new(&rt->worker, &s, &root, d))) {
+    if (!(e = rl_proc_new(rl_worker_self, &s, &root, d))) {
         if (root->phase == RL_PHASE_START) rl_proc_launch(root);
-        else e = rl_proc_publish(root);
+        else rl_proc_publish(root);
     }
     rl_prog_put(s.prog);
     return e;
 }
 
 static void clear(rl_rt *rt) {
-    while (rt->all) rl_proc_free(rt->all);
-    rl_wheel_disarm(&rt->worker.wheel, &rt->deadline);
-    for (rl_timer *t; rt->worker.wheel.armed && (t = rl_wheel_any(&rt->worker.wheel));) {
-        rl_delayed *late = RL_CONTAINER(t, rl_delayed, timer);
-        rl_msg_free(late->msg);
-        free(late);
+    for (rl_proc *p; (p = rl_pid_any(&rt->pids));) rl_proc_free(p);
+    if (atomic_load(&rt->started)) rl_wheel_disarm(&rt->workers->wheel, &rt->deadline);
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+        rl_wheel *wheel = &rt->workers[i].wheel;
+        for (rl_timer *t; wheel->armed && (t = rl_wheel_any(wheel));) {
+            rl_delayed *late = RL_CONTAINER(t, rl_delayed, timer);
+            rl_msg_free(late->msg);
+            free(late);
+        }
     }
-    rl_map_fini(&rt->procs);
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_worker_fini(&rt->workers[i]);
+    rl_stacks_fini(&rt->stacks);
+    rl_pids_fini(&rt->pids);
     rl_names_fini(&rt->names);
-    rl_worker_fini(&rt->worker);
+    rl_msg_thread_fini();
+    free(rt->workers);
 }
 
 static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     struct sigaction old[3];
     const rl_rt_config *c = rt->config;
+    rl_worker *w = rt->workers;
     rl_conf *conf = rl_conf_new();
     rl_err e = conf ? fill_conf(conf, c) : RL_ERR_NOMEM;
     if (!e) e = start_root(rt, m, conf, d);
@@ -113,15 +122,54 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
         return 1;
     }
     rt->deadline.kind = RL_DUE_RUN;
-    if (c->timeout_ns) rl_wheel_arm(&rt->worker.wheel, &rt->deadline, (i64)rl_os_now_ns() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
-    if (c->handle_signals) catch_signals(&rt->worker.io, old);
-    rl_worker_run(&rt->worker);
+    if (c->timeout_ns) rl_wheel_arm(&w->wheel, &rt->deadline, (i64)rl_os_now_ns() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
+    if (c->handle_signals) catch_signals(&w->io, old);
+    rl_worker_run(w);
+    rl_workers_join(rt);
     if (c->handle_signals) release_signals(old);
-    return rt->status;
+    return atomic_load(&rt->status);
 }
 
 /* By a run with `leave`: still reachable for those who look for leaks; volatile, or the compiler forgets it. */
 static rl_rt *volatile left;
+
+/* Everything but the workers' threads. */
+static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
+    rt->config = c;
+    rt->log = c->log ? c->log : stderr;
+    atomic_init(&rt->status, -1);
+    rl_names_init(&rt->names);
+    rl_stacks_init(&rt->stacks, c->max_stack);
+    u32 n = RL_MIN(c->workers ? c->workers : rl_os_cores(), MAX_WORKERS);
+    rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
+    if (!rt->workers) return RL_ERR_NOMEM;
+    rt->nworkers = n;
+    rt->pids.threads = n > 1;
+    rl_worker_self = rt->workers;
+    RL_TRY(rl_upper_host.init());
+    RL_TRY(rl_engine_init(d));
+    RL_TRY(rl_trap_thread_init());
+    atomic_store(&rt->started, 1);
+    return rl_worker_init(rt->workers, rt, 0);
+}
+
+static void sum_stats(const rl_rt *rt, rl_rt_stats *s) {
+    *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load(&rt->alive_peak), .memory_peak = atomic_load(&rt->memory_peak) };
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+        const rl_rt_stats *w = &rt->workers[i].stats;
+        s->fuel += w->fuel;
+        s->processes += w->processes;
+        s->failures += w->failures;
+        s->messages += w->messages;
+        s->slices += w->slices;
+        s->yields += w->yields;
+        s->parks += w->parks;
+        s->steals += w->steals;
+        s->timers += w->timers;
+        s->polls += w->polls;
+        s->modules += w->modules;
+    }
+}
 
 int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     rl_rt *rt = aligned_alloc(_Alignof(rl_rt), rl_align(sizeof *rt, _Alignof(rl_rt)));
@@ -129,24 +177,20 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     int status = 1;
     if (!rt) return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM)), 1;
     memset(rt, 0, sizeof *rt);
-    rt->config = c;
-    rt->log = c->log ? c->log : stderr;
-    rl_names_init(&rt->names);
-    rl_err e = rl_upper_host.init();
-    if (!e) e = rl_engine_init(d);
-    if (!e) e = rl_trap_thread_init();
-    if (!e) e = rl_worker_init(&rt->worker, rt);
+    rl_worker *outer = rl_worker_self;
+    rl_err e = init(rt, c, d);
     if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
     else status = run(rt, m, d);
-    rl_rt_stats stats = rt->worker.stats;
-    stats.modules++;
-    stats.wall_ns = (u64)((i64)rl_os_now_ns() - start);
-    if (c->stats) *c->stats = stats;
-    if (c->leave && !rt->all) {
+    if (c->stats) {
+        sum_stats(rt, c->stats);
+        c->stats->wall_ns = (u64)((i64)rl_os_now_ns() - start);
+    }
+    if (c->leave && !rl_pid_any(&rt->pids)) {
         left = rt;
         return status;
     }
     clear(rt);
+    rl_worker_self = outer;
     rl_trap_thread_fini();
     free(rt);
     return status;

@@ -36,6 +36,7 @@ typedef struct rl_rt_stats {
     u64 messages;         /* put into a mailbox                                       */
     u64 slices;           /* times a process was resumed                              */
     u64 yields, parks;    /* how slices ended                                         */
+    u64 steals;           /* processes taken over by another worker                   */
     u64 timers;           /* deadlines that passed                                    */
     u64 polls;            /* looks at the kernel for readiness or sleep               */
     u64 memory_peak;      /* bytes of linear memory, all processes together, at most  */
@@ -61,7 +62,7 @@ typedef struct rl_rt_config {
     /* how to run */
     rl_memory_choice memory;
     rl_compile_mode compile;
-    unsigned workers;     /* 0: one per core. This version always uses one.           */
+    unsigned workers;     /* threads that run processes; 0: one per core              */
     i64 slice;            /* instructions between two looks at other processes        */
     bool handle_signals;  /* SIGINT and SIGTERM end the run: status 130, 143          */
     bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */

@@ -27,6 +27,11 @@ void rl_runq_init(rl_runq *q);
 void rl_runq_fini(rl_runq *q);
 /* Owner: at the end. */
 void rl_runq_push(rl_runq *q, rl_run *r);
+/* About how many are in it. */
+static inline u32 rl_runq_length(rl_runq *q) {
+    return atomic_load_explicit(&q->tail, memory_order_relaxed) - atomic_load_explicit(&q->head, memory_order_relaxed) +
+           atomic_load_explicit(&q->overflow, memory_order_relaxed);
+}
 /* Owner: from the front, or NULL. */
 rl_run *rl_runq_pop(rl_runq *q);
 /* Another worker: moves half of q's ring to `to`, which is the caller's own and empty; returns how many. */

@@ -1,72 +1,169 @@
 /* The scheduler: a worker picks a process, runs it for a slice, and looks at timers and readiness now and then, or for as
- * long as nobody can run. Invariant: a process is in exactly one place: running, in a run queue (or the worker's `next`),
+ * long as nobody can run. Invariant: a process is in exactly one place: running, in a run queue (or a worker's `next`),
  * parked (its mailbox word says so, and whoever takes that mark away queues it), or not yet published. A process woken by
- * the running one goes next and shares its slice, so a pair that talks to itself stays in the cache and cannot starve the
- * others. One thread per worker; other threads only push to mailboxes and wake the worker's io. */
+ * the running one goes next and shares its slice, so a pair that talks to itself stays in the cache, on one core, and
+ * cannot starve the others. One thread per worker; a worker without work takes half of another's queue, and sleeps when
+ * nobody has any; whoever queues more than it can run at once wakes a sleeper, or starts a worker as long as not all are
+ * there. A queue for all was not taken: every
+ * dispatch would fight for it. */
 #include "src/sched.h"
 
 #include <stdlib.h>
 
+#include "jit/trap.h"
 #include "src/base/os.h"
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
+#define SEARCHES 40u     /* rounds of looking for somebody's work before sleeping: a few microseconds */
 
-rl_err rl_worker_init(rl_worker *w, rl_rt *rt) {
+_Thread_local rl_worker *rl_worker_self;
+
+rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     memset(w, 0, sizeof *w);
     w->rt = rt;
+    w->index = index;
+    w->seed = index * 2654435761u + 1;
+    pthread_mutex_init(&w->lock, NULL);
     rl_runq_init(&w->runq);
     rl_wheel_init(&w->wheel, (i64)rl_os_now_ns());
-    rl_stacks_init(&w->stacks, rt->config->max_stack);
+    w->stacks.all = &rt->stacks;
     rl_slots_init(&w->slots);
+    w->slots.shared = rt->nworkers > 1;
     return rl_io_init(&w->io);
 }
 
 void rl_worker_fini(rl_worker *w) {
+    if (!w->rt) return;
     rl_spares_fini(&w->spares);
-    rl_stacks_fini(&w->stacks);
     rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);
     rl_io_fini(&w->io);
+    pthread_mutex_destroy(&w->lock);
     free(w->scratch);
-    rl_msg_thread_fini();
 }
 
-void rl_sched_later(rl_proc *p) { rl_runq_push(&p->worker->runq, &p->run); }
+u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add) {
+    if (rt->nworkers > 1) return atomic_fetch_add_explicit(count, add, memory_order_relaxed) + add;
+    u64 now = atomic_load_explicit(count, memory_order_relaxed) + add;
+    atomic_store_explicit(count, now, memory_order_relaxed);
+    return now;
+}
+
+void rl_rt_peak(_Atomic u64 *peak, u64 value) {
+    u64 old = atomic_load_explicit(peak, memory_order_relaxed);
+    while (value > old && !atomic_compare_exchange_weak_explicit(peak, &old, value, memory_order_relaxed, memory_order_relaxed)) {}
+}
+
+/* ---- sleeping and waking ---- */
+
+/* True: w was asleep, or about to, and the caller is the one to wake it. */
+static bool rouse(rl_worker *w) {
+    if (!atomic_load_explicit(&w->asleep, memory_order_relaxed) || !atomic_exchange(&w->asleep, false)) return false;
+    atomic_fetch_sub(&w->rt->sleepers, 1);
+    return true;
+}
+
+/* A worker but the first, which is the thread that called rl_rt_run. */
+static void *work(void *arg) {
+    rl_worker *w = rl_worker_self = arg;
+    if (rl_trap_thread_init()) rl_sched_stop(w->rt, 134);
+    rl_worker_run(w);
+    rl_msg_thread_fini();
+    rl_trap_thread_fini();
+    return NULL;
+}
+
+/* A thread that cannot be had is done without: its worker's queue stays empty. */
+static void start_another(rl_rt *rt) {
+    u32 n = atomic_load_explicit(&rt->started, memory_order_relaxed);
+    if (n == rt->nworkers || atomic_exchange(&rt->starting, true)) return;
+    n = atomic_load(&rt->started);
+    rl_worker *w = &rt->workers[n];
+    sigset_t outside, old;
+    sigemptyset(&outside);
+    sigaddset(&outside, SIGINT);
+    sigaddset(&outside, SIGTERM);
+    if (n == rt->nworkers || rl_worker_init(w, rt, n)) {
+        atomic_store(&rt->starting, false);
+        return;
+    }
+    /* counted before it runs: whoever stops the run wakes it */
+    atomic_store(&rt->started, n + 1);
+    pthread_sigmask(SIG_BLOCK, &outside, &old); /* those are for the first */
+    w->has_thread = !pthread_create(&w->thread, NULL, work, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    atomic_store(&rt->starting, false);
+}
+
+void rl_workers_join(rl_rt *rt) {
+    while (atomic_exchange(&rt->starting, true)) sched_yield();
+    for (u32 i = 1; i < atomic_load(&rt->started); i++)
+        if (rt->workers[i].has_thread) pthread_join(rt->workers[i].thread, NULL);
+}
+
+/* If there is more to run than w can run at once, wakes or starts another. */
+static void call_help(rl_worker *w) {
+    rl_rt *rt = w->rt;
+    if (rt->nworkers == 1 || rl_runq_length(&w->runq) + (w->next != NULL) < 2) return;
+    /* the queue's new tail is visible before we look for sleepers; pairs with the add in nap */
+    atomic_thread_fence(memory_order_seq_cst);
+    u32 n = atomic_load_explicit(&rt->started, memory_order_acquire);
+    for (u32 i = 0; atomic_load_explicit(&rt->sleepers, memory_order_relaxed) && i < n; i++)
+        if (rouse(&rt->workers[i])) {
+            rl_io_wake(&rt->workers[i].io);
+            return;
+        }
+    if (n < rt->nworkers) start_another(rt);
+}
+
+void rl_sched_later(rl_proc *p) {
+    rl_worker *w = rl_worker_self;
+    rl_runq_push(&w->runq, &p->run);
+    call_help(w);
+}
 
 void rl_sched_next(rl_proc *p) {
-    rl_worker *w = p->worker;
-    if (w->next) rl_sched_later(w->next);
+    rl_worker *w = rl_worker_self;
+    rl_proc *before = w->next;
     w->next = p;
-}
-
-void rl_sched_ready(rl_proc *p) {
-    p->ready = true;
-    if (rl_mailbox_unpark(&p->mail)) rl_sched_later(p);
+    if (before) rl_sched_later(before);
 }
 
 void rl_sched_stop(rl_rt *rt, int status) {
-    if (rt->stop) return;
-    rt->stop = true;
-    rt->status = status;
+    int none = -1;
+    if (!atomic_compare_exchange_strong(&rt->status, &none, status)) return;
+    atomic_store(&rt->stop, true);
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_io_wake(&rt->workers[i].io);
 }
 
+/* ---- timers and readiness ---- */
+
 static void delayed_due(rl_worker *w, rl_delayed *d) {
-    rl_proc *owner = rl_map_get(&w->rt->procs, d->owner);
-    if (owner) rl_proc_del(owner, RL_RES_TIMER, d->id);
-    rl_send(w->rt, d->target, d->msg); /* target 0 is nobody */
+    rl_msg *m = d->msg;
+    u64 target = d->target, owner = d->owner, id = d->id;
+    d->msg = NULL;
+    if (!owner) free(d);
+    rl_send(w->rt, target, m); /* target 0 is nobody */
+    /* d is the owner's from here: it may free it at any time once it knows, or at its end */
+    if (owner) rl_send(w->rt, owner, rl_msg_new(RL_SIG_TIMER_SENT, 0, id));
+}
+
+bool rl_delayed_drop(rl_delayed *d) {
+    rl_worker *at = d->at;
+    rl_worker_lock(at);
+    bool pending = rl_timer_armed(&d->timer);
+    rl_wheel_disarm(&at->wheel, &d->timer);
+    rl_worker_unlock(at);
+    rl_msg_free(d->msg);
     free(d);
+    return pending;
 }
 
 static void due(rl_worker *w, rl_timer *t) {
     w->stats.timers++;
     switch ((rl_due)t->kind) {
-    case RL_DUE_PROC: {
-        rl_proc *p = RL_CONTAINER(t, rl_proc, timer);
-        p->host.wait.timed_out = true;
-        rl_sched_ready(p);
-        break;
-    }
+    case RL_DUE_PROC: rl_proc_alarm(RL_CONTAINER(t, rl_proc, timer), true); break;
     case RL_DUE_SEND: delayed_due(w, RL_CONTAINER(t, rl_delayed, timer)); break;
     case RL_DUE_RUN:
         if (!w->rt->config->quiet) fprintf(w->rt->log, "rille: time limit reached\n");
@@ -77,47 +174,111 @@ static void due(rl_worker *w, rl_timer *t) {
 
 static void fd_ready(void *env, rl_waiter *waiter) {
     (void)env;
-    rl_sched_ready(RL_CONTAINER(waiter, rl_proc, waiter));
+    rl_proc_alarm(RL_CONTAINER(waiter, rl_proc, waiter), false);
+}
+
+/* Fires what is due. Returns how long until the next deadline, -1: there is none. *any: something fired. */
+static i64 run_timers(rl_worker *w, bool *any) {
+    i64 timeout = -1;
+    rl_worker_lock(w);
+    if (w->wheel.armed) {
+        i64 now = (i64)rl_os_now_ns();
+        for (rl_timer *t; (t = rl_wheel_pop(&w->wheel, now)); *any = true) due(w, t);
+        i64 next = rl_wheel_next(&w->wheel);
+        if (next != INT64_MAX) timeout = RL_MAX(next - now, 0) + RL_WHEEL_TICK_NS / 4;
+    }
+    rl_worker_unlock(w);
+    return timeout;
 }
 
 /* Timers that are due, descriptors that are ready. With `wait`, sleeps until there is one, or somebody wakes us. */
 static void look(rl_worker *w, bool wait) {
+    bool any = false;
     w->ticks = 0;
-    i64 now = w->wheel.armed ? (i64)rl_os_now_ns() : 0, timeout = -1;
-    if (w->wheel.armed) {
-        for (rl_timer *t; (t = rl_wheel_pop(&w->wheel, now)); wait = false) due(w, t);
-        i64 next = rl_wheel_next(&w->wheel);
-        if (next != INT64_MAX) timeout = RL_MAX(next - now, 0) + RL_WHEEL_TICK_NS / 4;
-    }
-    if (!wait && !w->io.fds.count) return;
+    i64 timeout = run_timers(w, &any);
+    if (any) wait = false;
+    if (!wait && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) return;
     w->stats.polls++;
-    rl_io_poll(&w->io, wait ? timeout : 0, fd_ready, w);
+    rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
 }
 
-static rl_proc *pick(rl_worker *w) {
+/* ---- finding work ---- */
+
+static rl_proc *proc_of(rl_run *r) { return r ? RL_CONTAINER(r, rl_proc, run) : NULL; }
+
+static rl_proc *steal(rl_worker *w) {
+    rl_rt *rt = w->rt;
+    w->seed = w->seed * 1664525u + 1013904223u;
+    u32 all = atomic_load_explicit(&rt->started, memory_order_acquire);
+    for (u32 i = 0, first = w->seed >> 8; i < all; i++) {
+        rl_worker *from = &rt->workers[(first + i) % all];
+        u32 n = from != w ? rl_runq_steal(&from->runq, &w->runq) : 0;
+        if (!n) continue;
+        w->stats.steals += n;
+        rl_proc *p = proc_of(rl_runq_pop(&w->runq)); /* NULL: stolen from us in the meantime */
+        if (n > 1) call_help(w);
+        if (p) return p;
+    }
+    return NULL;
+}
+
+static rl_proc *own(rl_worker *w) {
     rl_proc *p = w->next;
     w->next = NULL;
     if (p && w->budget > 0) return p;
     if (p) rl_sched_later(p);
-    rl_run *r = rl_runq_pop(&w->runq);
     w->budget = w->rt->config->slice;
-    return r ? RL_CONTAINER(r, rl_proc, run) : NULL;
+    return proc_of(rl_runq_pop(&w->runq));
+}
+
+static rl_proc *search(rl_worker *w) {
+    for (u32 i = 0; atomic_load_explicit(&w->rt->started, memory_order_relaxed) > 1 && i < SEARCHES; i++) {
+        rl_proc *p = steal(w);
+        if (p) return p;
+        __builtin_ia32_pause();
+    }
+    return NULL;
+}
+
+/* Sleeps until there is something to do for w, or perhaps. Returns what it found just before. */
+static rl_proc *nap(rl_worker *w) {
+    if (w->rt->nworkers == 1) {
+        look(w, true);
+        return NULL;
+    }
+    /* First we say that we sleep, then look once more: who queues does it the other way round, so one of us sees. */
+    atomic_store(&w->asleep, true);
+    atomic_fetch_add(&w->rt->sleepers, 1);
+    rl_proc *p = steal(w);
+    if (!p && !atomic_load(&w->rt->stop)) look(w, true);
+    rouse(w);
+    return p;
+}
+
+static rl_proc *pick(rl_worker *w) {
+    rl_proc *p = own(w);
+    if (p) return p;
+    if (w->rt->nworkers > 1) {
+        look(w, false);
+        if ((p = own(w)) || (p = search(w))) return p;
+    }
+    return nap(w);
+}
+
+/* A signal to end the program, seen by the first worker. */
+static bool told_to_end(rl_worker *w) {
+    int sig = w->index ? 0 : atomic_load_explicit(&rl_rt_signal, memory_order_relaxed);
+    if (RL_LIKELY(!sig || !w->rt->config->handle_signals)) return false;
+    rl_sched_stop(w->rt, 128 + sig);
+    return true;
 }
 
 void rl_worker_run(rl_worker *w) {
     rl_rt *rt = w->rt;
-    while (!rt->stop) {
-        int sig = atomic_load_explicit(&rl_rt_signal, memory_order_relaxed);
-        if (RL_UNLIKELY(sig && rt->config->handle_signals)) {
-            rl_sched_stop(rt, 128 + sig);
-            break;
-        }
+    while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
         if (++w->ticks >= LOOK_EVERY) look(w, false);
         rl_proc *p = pick(w);
-        if (!p) {
-            look(w, true);
-            continue;
-        }
+        if (!p) continue;
         w->stats.slices++;
         u64 spent = rl_proc_run(p, w->budget);
         if ((i64)spent >= w->budget) w->ticks += LOOK_EVERY / 8; /* a whole slice: time has passed */

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "src/names.h"
+#include "src/pids.h"
 #include "src/proc.h"
 #include "src/rt.h"
 #include "src/slot.h"
@@ -14,41 +15,54 @@
 /* What a timer belongs to (rl_timer.kind). */
 typedef enum rl_due { RL_DUE_PROC, RL_DUE_SEND, RL_DUE_RUN } rl_due;
 
-/* lunatic::timer::send_after */
+/* lunatic::timer::send_after. In its starter's table of timers until the starter drops it, and in the wheel of the worker
+ * `at` until sent; under that worker's lock. */
 typedef struct rl_delayed {
     rl_timer timer;
+    struct rl_worker *at;
     rl_msg *msg;
     u64 target;    /* 0: nobody */
-    u64 owner, id; /* whose timer table has it, and where */
+    u64 owner, id; /* whose timer table has it, and where; owner 0: no longer */
 } rl_delayed;
 
 #define RL_SCRATCH 32768u
 
 typedef struct rl_worker {
     struct rl_rt *rt;
+    pthread_t thread;
+    bool has_thread;   /* thread is to be joined */
+    u32 index;
+    u32 ticks;         /* slices until the next look at timers and readiness */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
     rl_runq runq;
+    _Alignas(64) _Atomic bool asleep; /* in epoll, or about to; whoever clears it wakes it */
+    pthread_mutex_t lock; /* of wheel and io, which other workers' processes may have to leave */
     rl_wheel wheel;
     rl_io io;
-    rl_stacks stacks;
+    rl_stack_cache stacks;
     rl_slots slots;
     rl_spares spares;
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
-    u32 ticks;         /* slices until the next look at timers and readiness */
-    rl_rt_stats stats;
+    u32 seed;          /* whom to steal from first */
+    rl_rt_stats stats; /* but what the runtime counts for all */
 } rl_worker;
 
 struct rl_rt {
     const rl_rt_config *config;
-    rl_worker worker;          /* one today; everything below is what all would share */
+    rl_worker *workers;        /* room for nworkers */
+    u32 nworkers;              /* most there may be */
+    _Atomic u32 started;       /* those there are; others start when there is work for them */
+    _Atomic bool starting;     /* somebody starts one, or no more are to start */
     rl_names names;
-    rl_map procs;              /* published processes by id */
-    u64 last_id;
-    rl_proc *all;
-    u64 alive, memory;         /* processes and bytes now */
-    bool stop;
-    int status;                /* exit status of the run, once stop is set */
+    rl_pids pids;              /* every process */
+    rl_stacks stacks;
+    _Atomic u64 last_id;
+    _Atomic u64 alive, alive_peak;   /* processes */
+    _Atomic u64 memory, memory_peak; /* bytes */
+    _Atomic u32 sleepers;      /* workers asleep */
+    _Atomic bool stop;
+    _Atomic int status;        /* exit status of the run, once stop is set; -1 before */
     rl_timer deadline;
     FILE *log;
 };
@@ -56,18 +70,36 @@ struct rl_rt {
 /* Number of the last SIGINT or SIGTERM; 0: none. Set by a signal handler of rt.c. */
 extern _Atomic int rl_rt_signal;
 
-rl_err rl_worker_init(rl_worker *w, rl_rt *rt);
+/* The worker of this thread. */
+extern _Thread_local rl_worker *rl_worker_self;
+
+rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index);
 void rl_worker_fini(rl_worker *w);
-/* Until rt->stop. */
+/* After the run: waits for all other workers to end. */
+void rl_workers_join(rl_rt *rt);
+/* Until rt->stop. On the thread whose rl_worker_self it is. */
 void rl_worker_run(rl_worker *w);
 
-/* Makes p, which is in no queue, runnable: behind the others. */
+/* The lock of a worker's wheel and io. */
+static inline void rl_worker_lock(rl_worker *w) {
+    if (w->rt->nworkers > 1) pthread_mutex_lock(&w->lock);
+}
+static inline void rl_worker_unlock(rl_worker *w) {
+    if (w->rt->nworkers > 1) pthread_mutex_unlock(&w->lock);
+}
+
+/* Makes p, which is in no queue and nobody else's, runnable on this thread's worker: behind the others. */
 void rl_sched_later(rl_proc *p);
 /* The same, but next: for whoever was just sent something. */
 void rl_sched_next(rl_proc *p);
-/* Something p's parked call waits for has come; wakes it if it sleeps. */
-void rl_sched_ready(rl_proc *p);
 /* Ends the run. The first status counts. */
 void rl_sched_stop(rl_rt *rt, int status);
+
+/* Counts of the whole runtime; exact, and cheap with one worker. Return the new value. */
+u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add);
+void rl_rt_peak(_Atomic u64 *peak, u64 value);
+
+/* Drops a delayed message; its owner is gone or does not want it. True: it had not been sent. */
+bool rl_delayed_drop(rl_delayed *d);
 
 #endif

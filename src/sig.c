@@ -45,6 +45,14 @@ static bool link_end(rl_proc *p, rl_msg *m) {
     return true;
 }
 
+static void alarm_rings(rl_proc *p, rl_msg *m) {
+    bool now = m->pid == p->epoch && p->armed, timed = m->flag;
+    /* release: we are through with the alarm before the next may be written */
+    atomic_store_explicit(&p->alarmed, false, memory_order_release);
+    p->ready |= now;
+    p->host.wait.timed_out |= now && timed;
+}
+
 /* True: m was kept. */
 static bool take(rl_proc *p, rl_msg *m) {
     switch ((rl_sig)m->sig) {
@@ -67,18 +75,35 @@ static bool take(rl_proc *p, rl_msg *m) {
         break;
     case RL_SIG_FLAG: p->die_with_links = m->flag; break;
     case RL_SIG_STARTED: p->ready = true; break;
+    case RL_SIG_ALARM: alarm_rings(p, m); break;
+    case RL_SIG_TIMER_SENT: {
+        rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, m->pid);
+        if (d) rl_delayed_drop(d);
+        break;
+    }
     case RL_SIG_COUNT: break;
     }
     return false;
 }
 
-void rl_sig_take(rl_proc *p) {
+/* Whoever wants to know of the end of a process that is about to end is told, whether that came in time or not. */
+static bool still_counts(const rl_msg *m) {
+    return m->sig == RL_SIG_LINK || m->sig == RL_SIG_UNLINK || m->sig == RL_SIG_MONITOR || m->sig == RL_SIG_UNMONITOR ||
+           m->sig == RL_SIG_ALARM;
+}
+
+static void take_all(rl_proc *p, bool last) {
     rl_msg *m = rl_mailbox_arrivals(&p->mail);
     while (m) {
         rl_msg *next = m->next;
-        if (p->dying || !take(p, m)) rl_msg_free(m); /* nothing counts after a kill */
+        if (((last || p->dying) && !still_counts(m)) || !take(p, m)) rl_msg_free(m);
         m = next;
     }
+}
+
+void rl_sig_take(rl_proc *p) { take_all(p, false); }
+void rl_sig_last(rl_proc *p) {
+    if (rl_mailbox_arrived(&p->mail)) take_all(p, true);
 }
 
 void rl_sig_ended(rl_proc *p, rl_end end) {
@@ -94,10 +119,20 @@ void rl_sig_ended(rl_proc *p, rl_end end) {
 }
 
 bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
-    rl_proc *p = m ? rl_map_get(&rt->procs, pid) : NULL;
-    if (p) rl_send_to(p, m);
-    else rl_msg_free(m);
-    return p;
+    if (!m) return false;
+    rl_proc *p = rl_pid_hold(&rt->pids, pid);
+    bool there = p && p->known, woken = there && rl_mailbox_push(&p->mail, m);
+    rl_pid_release(&rt->pids, pid);
+    if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
+    if (!there) rl_msg_free(m);
+    return there;
+}
+
+bool rl_proc_exists(rl_rt *rt, u64 pid) {
+    rl_proc *p = rl_pid_hold(&rt->pids, pid);
+    bool there = p && p->known;
+    rl_pid_release(&rt->pids, pid);
+    return there;
 }
 
 void rl_send_to(rl_proc *p, rl_msg *m) {

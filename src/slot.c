@@ -2,7 +2,8 @@
  * neighbours, groups in chunks that are one mapping each. Invariant: nothing a tenant wrote is left in a slot when it is
  * handed out again. Which pages were written is asked of the kernel, for all dirty slots of a group in one call, when no
  * clean slot is left: that makes it a small part of a microsecond per slot, and the pages stay resident, so the next
- * tenant takes no faults. The worker's thread. Write-protecting to learn what is dirty was not taken: it costs a fault
+ * tenant takes no faults. The worker's thread, and those of workers where its tenants end, under a
+ * lock. Write-protecting to learn what is dirty was not taken: it costs a fault
  * per page; clearing whole slots neither: most of a slot was never touched. */
 #include "src/slot.h"
 
@@ -182,8 +183,7 @@ static rl_slot_group *ready_group(rl_slots *s, struct rl_slot_class *c) {
     return c->ready;
 }
 
-static u8 *get(rl_memory_source *source, u64 bytes, u64 *capacity) {
-    rl_slots *s = (rl_slots *)source;
+static u8 *get_slot(rl_slots *s, u64 bytes, u64 *capacity) {
     struct rl_slot_class *c = s->classes;
     while (c < s->classes + RL_SLOT_CLASSES && c->size < bytes) c++;
     rl_slot_group *g = c < s->classes + RL_SLOT_CLASSES ? ready_group(s, c) : NULL;
@@ -201,8 +201,7 @@ static rl_slot_group *group_of(struct rl_slot_class *c, const u8 *base) {
     return NULL;
 }
 
-static void put(rl_memory_source *source, u8 *base, u64 capacity) {
-    rl_slots *s = (rl_slots *)source;
+static void put_slot(rl_slots *s, u8 *base, u64 capacity) {
     struct rl_slot_class *c = s->classes;
     while (c->size != capacity) c++;
     rl_slot_group *g = group_of(c, base);
@@ -214,9 +213,25 @@ static void put(rl_memory_source *source, u8 *base, u64 capacity) {
     c->dirty_last = &g->next_dirty;
 }
 
+static u8 *get(rl_memory_source *source, u64 bytes, u64 *capacity) {
+    rl_slots *s = (rl_slots *)source;
+    if (s->shared) pthread_mutex_lock(&s->lock);
+    u8 *base = get_slot(s, bytes, capacity);
+    if (s->shared) pthread_mutex_unlock(&s->lock);
+    return base;
+}
+
+static void put(rl_memory_source *source, u8 *base, u64 capacity) {
+    rl_slots *s = (rl_slots *)source;
+    if (s->shared) pthread_mutex_lock(&s->lock);
+    put_slot(s, base, capacity);
+    if (s->shared) pthread_mutex_unlock(&s->lock);
+}
+
 void rl_slots_init(rl_slots *s) {
     *s = (rl_slots){ .source = { get, put }, .pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) };
     s->no_scan = s->pagemap < 0;
+    pthread_mutex_init(&s->lock, NULL);
     for (u32 i = 0; i < RL_SLOT_CLASSES; i++) {
         struct rl_slot_class *c = &s->classes[i];
         c->size = sizes[i];
@@ -234,6 +249,7 @@ void rl_slots_fini(rl_slots *s) {
             rl_os_unmap(k->base, k->bytes);
             free(k);
         }
+    pthread_mutex_destroy(&s->lock);
     if (s->pagemap > 0) close(s->pagemap);
     *s = (rl_slots){ .pagemap = -1 };
 }

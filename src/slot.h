@@ -2,6 +2,8 @@
 #ifndef RL_SLOT_H
 #define RL_SLOT_H
 
+#include <pthread.h>
+
 #include "jit/instance.h"
 
 #define RL_SLOT_CLASSES 7
@@ -16,6 +18,8 @@ typedef struct rl_slots {
         struct rl_slot_chunk *chunks;
         u32 next_groups;                          /* of the next chunk */
     } classes[RL_SLOT_CLASSES];
+    bool shared;             /* several threads use it: under the lock, but for init and fini */
+    pthread_mutex_t lock;
     int pagemap;             /* /proc/self/pagemap; -1: not there */
     bool no_scan;            /* the kernel has no PAGEMAP_SCAN */
     u64 cleaned, scans;      /* statistics: slots made clean again, and system calls for it */

@@ -1,8 +1,9 @@
-/* Guest stacks. Invariant: a slot is in use or in the free list, last in, first out, so that warm pages are used again;
- * a mapping is given back only at the end. A slot costs the pages that were ever touched: one for most processes. When
- * very many slots are free, their pages go back to the kernel. The worker's thread. Stacks made by mmap one by one were
- * not taken: a mapping each exhausts vm.max_map_count at 32,000 processes. Growing in chained segments (a small stride
- * for all, more for those who recurse) needs the prologue's help and is left to the engine. */
+/* Guest stacks. Invariant: a slot is in use, in the free list, or in a worker's cache, both last in, first out, so that
+ * warm pages are used again; a mapping is given back only at the end. A slot costs the pages that were ever touched: one
+ * for most processes. When very many slots are free, their pages go back to the kernel. Any worker: its cache is its own,
+ * the rest is locked. Stacks made by mmap one by one were not taken: a mapping each exhausts vm.max_map_count at 32,000
+ * processes. Growing in chained segments (a small stride for all, more for those who recurse) needs the prologue's help
+ * and is left to the engine. */
 #include "src/stack.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct rl_stack_map {
 
 void rl_stacks_init(rl_stacks *s, size_t size) {
     *s = (rl_stacks){ .size = rl_align(RL_MAX(size, (size_t)2 * SHALLOW), RL_OS_PAGE), .next_count = 64 };
+    pthread_mutex_init(&s->lock, NULL);
 }
 
 void rl_stacks_fini(rl_stacks *s) {
@@ -30,6 +32,7 @@ void rl_stacks_fini(rl_stacks *s) {
         rl_os_unmap(m->base, m->count * s->size);
         free(m);
     }
+    if (s->size) pthread_mutex_destroy(&s->lock);
     *s = (rl_stacks){ 0 };
 }
 
@@ -51,18 +54,33 @@ static struct rl_stack_map *map_more(rl_stacks *s) {
     return m;
 }
 
-void *rl_stack_get(rl_stacks *s) {
+/* Under the lock: a free slot, or a new one. */
+static void *take(rl_stacks *s) {
     void *stack = s->free;
     if (stack) {
         s->free = *top_word(s, stack);
         s->nfree--;
-    } else {
-        struct rl_stack_map *m = s->maps && s->maps->used < s->maps->count ? s->maps : map_more(s);
-        if (!m) return NULL;
-        stack = m->base + m->used++ * s->size;
+        return stack;
     }
-    s->in_use++;
-    return stack;
+    struct rl_stack_map *m = s->maps && s->maps->used < s->maps->count ? s->maps : map_more(s);
+    return m ? m->base + m->used++ * s->size : NULL;
+}
+
+/* Takes some for c: free ones, and a new one when there are none. */
+static void refill(rl_stack_cache *c) {
+    rl_stacks *s = c->all;
+    pthread_mutex_lock(&s->lock);
+    do {
+        void *stack = take(s);
+        if (!stack) break;
+        c->stacks[c->n++] = stack;
+    } while (c->n < RL_STACK_CACHE / 2 && s->nfree);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void *rl_stack_get(rl_stack_cache *c) {
+    if (!c->n) refill(c);
+    return c->n ? c->stacks[--c->n] : NULL;
 }
 
 /* Whether frames went deeper than SHALLOW: those that did left return addresses behind. */
@@ -73,12 +91,22 @@ static bool was_deep(const rl_stacks *s, const void *stack) {
     return any;
 }
 
-void rl_stack_put(rl_stacks *s, void *stack) {
+static void give_back(rl_stack_cache *c) {
+    rl_stacks *s = c->all;
+    pthread_mutex_lock(&s->lock);
+    while (c->n > RL_STACK_CACHE / 2) {
+        void *stack = c->stacks[--c->n];
+        if (s->nfree >= KEEP_WARM) rl_os_discard(stack, s->size - RL_OS_PAGE);
+        *top_word(s, stack) = s->free;
+        s->free = stack;
+        s->nfree++;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void rl_stack_put(rl_stack_cache *c, void *stack) {
     if (!stack) return;
-    s->in_use--;
-    if (s->nfree >= KEEP_WARM) rl_os_discard(stack, s->size - RL_OS_PAGE);
-    else if (was_deep(s, stack)) rl_os_discard(stack, s->size - SHALLOW + RL_OS_PAGE);
-    *top_word(s, stack) = s->free;
-    s->free = stack;
-    s->nfree++;
+    if (was_deep(c->all, stack)) rl_os_discard(stack, c->all->size - SHALLOW + RL_OS_PAGE);
+    if (c->n == RL_STACK_CACHE) give_back(c);
+    c->stacks[c->n++] = stack;
 }

@@ -2,21 +2,34 @@
 #ifndef RL_STACK_H
 #define RL_STACK_H
 
+#include <pthread.h>
+
 #include "src/base/err.h"
 
+/* All of a runtime's; rl_stack_cache is a worker's share. */
 typedef struct rl_stacks {
+    pthread_mutex_t lock;
     size_t size;            /* bytes of a slot */
     struct rl_stack_map *maps;
     void *free;             /* list through the top words of free slots */
-    u32 nfree, in_use;
+    u32 nfree;
     u32 next_count;         /* slots of the next mapping */
 } rl_stacks;
 
 /* size: rounded up to a page, at least 32 KiB. */
 void rl_stacks_init(rl_stacks *s, size_t size);
 void rl_stacks_fini(rl_stacks *s);
-/* Lowest byte of a slot of s->size bytes, or NULL. Its contents are unspecified. */
-void *rl_stack_get(rl_stacks *s);
-void rl_stack_put(rl_stacks *s, void *stack);
+
+#define RL_STACK_CACHE 64u
+
+typedef struct rl_stack_cache {
+    rl_stacks *all;
+    u32 n;
+    void *stacks[RL_STACK_CACHE]; /* free ones */
+} rl_stack_cache;
+
+/* Lowest byte of a slot of c->all->size bytes, or NULL. Its contents are unspecified. */
+void *rl_stack_get(rl_stack_cache *c);
+void rl_stack_put(rl_stack_cache *c, void *stack);
 
 #endif

@@ -222,7 +222,7 @@ static void print_stats(const rl_rt_stats *s, const rl_module *m) {
     fprintf(stderr, "time: %.3f ms\n", (double)s->wall_ns / 1e6);
     const struct { const char *name; u64 n; } counts[] = {
         {"processes", s->processes}, {"processes alive at most", s->processes_peak}, {"failures", s->failures},
-        {"messages", s->messages}, {"slices", s->slices}, {"yields", s->yields}, {"parks", s->parks},
+        {"messages", s->messages}, {"slices", s->slices}, {"yields", s->yields}, {"parks", s->parks}, {"steals", s->steals},
         {"timers", s->timers}, {"polls", s->polls}, {"modules", s->modules}};
     for (size_t i = 0; i < RL_LEN(counts); i++) fprintf(stderr, "%s: %llu\n", counts[i].name, (unsigned long long)counts[i].n);
 }

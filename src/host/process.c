@@ -186,14 +186,14 @@ static bool make_child(rl_host *h, i64 config, i64 module, i32 entry_ptr, i32 en
         rl_exec_fail(&h->exec, "out of memory");
     }
     p->starting = child;
-    if (child) child->starter = p;
     return child;
 }
 
 /* Whether the child is through its start function, or never had one. Else parks. */
 static bool child_ready(rl_host *h) {
     rl_proc *child = rl_proc_of(h)->starting;
-    if (child->phase != RL_PHASE_START) return true;
+    /* acquire: pairs with the release of whoever ran the start function */
+    if (atomic_load_explicit(&child->launch, memory_order_acquire) == RL_LAUNCH_THROUGH) return true;
     if (!h->wait.retry) rl_proc_launch(child);
     rl_host_park(h, -1, false, INT64_MAX);
     return false;
@@ -217,13 +217,14 @@ static i32 release_child(rl_host *h, i64 link, u64 *id, rl_diag *d) {
     } else if (link && !link_child(h, child, link)) {
         rl_host_park(h, -1, false, INT64_MAX); /* the run loop ends us, and the child with us */
         return -1;
-    } else if (rl_proc_publish(child)) {
-        rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
     }
     p->starting = NULL;
     *id = child->id;
     rl_host_done(h);
-    if (!d->code) return 0;
+    if (!d->code) {
+        rl_proc_publish(child); /* it may be running elsewhere, or gone */
+        return 0;
+    }
     rl_proc_drop(child);
     return 1;
 }
@@ -277,6 +278,7 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
         status = 1;
     }
     if (status) rl_names_unreserve(names, name, (u32)name_len, p->id);
+    else if (!rl_proc_exists(p->worker->rt, id)) rl_names_forget(names, id); /* it ended before it had its name */
     if (status < 0 || !rl_guest_put64(h, node_ptr, 0)) return 0;
     if (status) return failed_with(h, id_ptr, &d, NULL);
     rl_guest_put64(h, id_ptr, id);
@@ -333,4 +335,4 @@ void rl_host_process_stop_monitoring(rl_host *h, i64 pid) {
 
 void rl_host_process_kill(rl_host *h, i64 pid) { send_signal(h, (u64)pid, RL_SIG_KILL, 0, 0); }
 
-i32 rl_host_process_exists(rl_host *h, i64 pid) { return rl_map_get(&rl_proc_of(h)->worker->rt->procs, (u64)pid) != NULL; }
+i32 rl_host_process_exists(rl_host *h, i64 pid) { return rl_proc_exists(rl_proc_of(h)->worker->rt, (u64)pid); }

@@ -22,18 +22,17 @@ i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
     d->msg = p->open;
     p->open = NULL;
     d->owner = p->id;
-    d->target = rl_map_get(&w->rt->procs, (u64)pid) ? (u64)pid : 0;
+    d->target = rl_proc_exists(w->rt, (u64)pid) ? (u64)pid : 0;
+    d->at = w;
     i64 at = rl_guest_deadline((u64)delay);
+    rl_worker_lock(w);
     rl_wheel_arm(&w->wheel, &d->timer, RL_MIN(at, INT64_MAX - 1)); /* never, but in the wheel, so that it is freed */
+    rl_worker_unlock(w);
     return (i64)d->id;
 }
 
 i32 rl_host_timer_cancel_timer(rl_host *h, i64 id) {
     rl_proc *p = rl_proc_of(h);
     rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, (u64)id);
-    if (!d) return 0;
-    rl_wheel_disarm(&p->worker->wheel, &d->timer);
-    rl_msg_free(d->msg);
-    free(d);
-    return 1;
+    return d && rl_delayed_drop(d);
 }

@@ -257,6 +257,7 @@ static verdict processes(void) {
     rl_module *m = NULL;
     if (rl_module_new(procs_bytes, sizeof procs_bytes, &m, &d)) return d.code == RL_ERR_NOMEM && d.text[0] ? REFUSED : WRONG;
     rl_rt_config c = rl_rt_defaults();
+    c.workers = 1; /* allocations come in the same order every time */
     c.args = args, c.nargs = 2, c.env = env, c.nenv = 1, c.dirs = &dir, c.ndirs = 1;
     c.memory = memory;
     c.compile = compile;

@@ -15,7 +15,7 @@ static void count(void *env, rl_waiter *w) {
 }
 static u32 poll_now(rl_io *io) {
     fired = 0;
-    rl_io_poll(io, 0, count, NULL);
+    rl_io_poll(io, 0, NULL, count, NULL);
     return fired;
 }
 
@@ -71,8 +71,8 @@ static void waking(void **state) {
     rl_io io;
     assert_int_equal(rl_io_init(&io), RL_OK);
     rl_io_wake(&io);
-    rl_io_poll(&io, -1, count, NULL); /* returns at once */
-    rl_io_poll(&io, 1000000, count, NULL);
+    rl_io_poll(&io, -1, NULL, count, NULL); /* returns at once */
+    rl_io_poll(&io, 1000000, NULL, count, NULL);
     rl_io_fini(&io);
 }
 
