@@ -44,9 +44,54 @@ rl_err rl_chunks_new(const rl_module *m, rl_chunk **out, u32 *n) {
     return RL_OK;
 }
 
+/* Where chunks are written until they are placed, one after the other; a thread fills a block of its own. Blocks of a
+ * large module have large pages: a page fault per 4096 bytes would take a tenth of the time. */
+typedef struct rl_code_block {
+    u32 users;   /* chunks in it, and the thread that fills it; not shared while threads run */
+    size_t size, used;
+} rl_code_block;
+
+#define BLOCK_BYTES (4u << 20)
+#define BLOCK_START rl_align(sizeof(rl_code_block), 64)
+
+static void block_put(rl_code_block *b) {
+    if (b && --b->users == 0) rl_os_unmap(b, b->size);
+}
+
+static rl_code_block *block_new(size_t size) {
+    rl_code_block *b = rl_os_map(size);
+    if (!b) return NULL;
+    if (size >= BLOCK_BYTES) rl_os_large(b, size);
+    *b = (rl_code_block){ .users = 1, .size = size, .used = BLOCK_START };
+    return b;
+}
+
+/* Room for `bytes` more at the end of chunk k, which is the last in the thread's block; moves it if it has to. */
+static bool block_room(rl_code_block **block, rl_chunk *k, size_t bytes, size_t usual) {
+    if (!k->block && *block) {
+        k->block = *block;
+        k->block->users++;
+        k->block->used = rl_align(k->block->used, 64);
+        k->code = (u8 *)k->block + k->block->used;
+    }
+    if (k->block && k->block->size - k->block->used >= bytes) return true;
+    rl_code_block *b = block_new(RL_MAX(usual, rl_align(BLOCK_START + 2 * (k->size + bytes), RL_OS_PAGE)));
+    if (!b) return false;
+    u8 *code = (u8 *)b + b->used;
+    if (k->size) memcpy(code, k->code, k->size);
+    b->used += k->size;
+    b->users++;
+    block_put(k->block);
+    block_put(*block);
+    *block = k->block = b;
+    k->code = code;
+    return true;
+}
+
 void rl_chunk_fini(rl_chunk *k) {
-    free(k->code);
+    block_put(k->block);
     free(k->relocs);
+    k->block = NULL;
     k->code = NULL;
     k->relocs = NULL;
 }
@@ -61,9 +106,13 @@ static bool room(void **p, u32 *cap, u64 need, size_t each) {
     return true;
 }
 
-static bool append(rl_chunk *k, rl_func_code *f, const rl_emitted *e) {
+/* Bytes of native code per byte of wasm, roughly, and then some. */
+#define EXPANSION 4
+
+static bool append(rl_code_block **block, rl_chunk *k, rl_func_code *f, const rl_emitted *e, u64 code_size) {
     u64 at = rl_align(k->size, RL_MAX(e->align, 1u));
-    if (!room((void **)&k->code, &k->cap, at + e->size, 1)) return false;
+    size_t usual = rl_align(RL_MIN(BLOCK_START + code_size * EXPANSION, (u64)BLOCK_BYTES), RL_OS_PAGE);
+    if (at + e->size > UINT32_MAX / 2 || !block_room(block, k, at + e->size - k->size, usual)) return false;
     if (!room((void **)&k->relocs, &k->relocs_cap, (u64)k->nrelocs + e->nrelocs, sizeof *k->relocs)) return false;
     memset(k->code + k->size, PAD, at - k->size);
     memcpy(k->code + at, e->code, e->size);
@@ -71,25 +120,21 @@ static bool append(rl_chunk *k, rl_func_code *f, const rl_emitted *e) {
         k->relocs[k->nrelocs++] = (rl_reloc){ (u32)at + e->relocs[i].at, e->relocs[i].func };
     f->start = (u32)at + e->entry;
     f->size = e->size - e->entry;
+    k->block->used += at + e->size - k->size;
     k->size = (u32)at + e->size;
     k->spills += e->spills;
     k->ops += e->ops;
     return true;
 }
 
-static rl_err compile_chunk(team *t, rl_emitter *em, rl_chunk *k, rl_diag *d) {
+static rl_err compile_chunk(team *t, rl_emitter *em, rl_code_block **block, rl_chunk *k, rl_diag *d) {
     const rl_compile_job *job = t->job;
     for (u32 i = k->first; i < k->first + k->count; i++) {
         rl_emitted e = { 0 };
         RL_TRY(rl_emit_func(em, i + job->module->nimported_funcs, &e, d));
         if (atomic_fetch_add_explicit(&t->bytes, e.size, memory_order_relaxed) + e.size > job->limit)
             return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
-        if (!append(k, &job->funcs[i], &e) || !job->copy_rows(&job->funcs[i], &e)) return RL_ERR_NOMEM;
-    }
-    if (k->code) { /* what the last growth took too much */
-        u8 *less = realloc(k->code, RL_MAX(k->size, 1u));
-        if (less) k->code = less;
-        k->cap = k->size;
+        if (!append(block, k, &job->funcs[i], &e, job->module->code_size) || !job->copy_rows(&job->funcs[i], &e)) return RL_ERR_NOMEM;
     }
     return RL_OK;
 }
@@ -108,16 +153,18 @@ static void fail(team *t, u32 chunk, rl_err e, const rl_diag *d) {
 static void *work(void *arg) {
     team *t = arg;
     const rl_compile_job *j = t->job;
+    rl_code_block *block = NULL;
     rl_diag d = { 0 };
     rl_emitter *em = rl_emitter_new(j->module, j->flavour, j->layout, &rl_compile_defaults, NULL);
     if (!em) fail(t, 0, RL_ERR_NOMEM, &d);
     u32 i;
     while (!atomic_load_explicit(&t->failed, memory_order_relaxed) &&
            (i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < j->nchunks) {
-        rl_err e = compile_chunk(t, em, &j->chunks[i], &d);
+        rl_err e = compile_chunk(t, em, &block, &j->chunks[i], &d);
         if (e) fail(t, i, e, &d);
     }
     rl_emitter_free(em);
+    block_put(block);
     return NULL;
 }
 

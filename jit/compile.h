@@ -7,8 +7,9 @@
 
 typedef struct rl_chunk {
     u32 first, count;   /* functions, by index minus imports */
+    struct rl_code_block *block; /* what code lies in, shared with neighbours */
     u8 *code;           /* their code, each at its alignment; offsets in relocs and funcs[].start are within it */
-    u32 size, cap;
+    u32 size;
     rl_reloc *relocs;   /* at: within code */
     u32 nrelocs, relocs_cap;
     size_t at;          /* for code.c: where it was placed */

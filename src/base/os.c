@@ -32,6 +32,11 @@ void rl_os_unmap(void *p, size_t size) {
     if (p && size) rl_assert(munmap(p, size) == 0);
 }
 
+void rl_os_large(void *p, size_t size) {
+    uintptr_t from = rl_align((uintptr_t)p, RL_OS_PAGE), to = ((uintptr_t)p + size) & ~(uintptr_t)(RL_OS_PAGE - 1);
+    if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE); /* refused: only slower */
+}
+
 void rl_os_discard(void *p, size_t size) {
     if (size) madvise(p, size, MADV_DONTNEED);
 }

@@ -14,9 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/base/os.h"
 #include "src/cli/cli.h"
 
 #define FILE_LIMIT ((size_t)2 << 30) /* offsets in a module are 32 bits wide */
+
+#define LARGE (4u << 20) /* from here on large pages are worth asking for */
 
 typedef struct pile { u8 *p; size_t len, cap; } pile; /* bytes read so far */
 
@@ -29,6 +32,7 @@ static rl_err pile_grow(pile *b, size_t hint) {
     if (!p) return RL_ERR_NOMEM;
     b->p = p;
     b->cap = cap;
+    if (cap >= LARGE) rl_os_large(p + b->len, cap - b->len);
     return RL_OK;
 }
 
