@@ -44,7 +44,10 @@ static void of_unlink(rl_named *e) {
 static head *head_of(rl_names *n, u64 pid) {
     head *h = rl_map_get(&n->by_pid, pid);
     if (h || !(h = calloc(1, sizeof *h))) return h;
-    if (!rl_map_put(&n->by_pid, pid, h, NULL)) return h;
+    if (!rl_map_put(&n->by_pid, pid, h, NULL)) {
+        atomic_store_explicit(&n->owners, n->by_pid.count, memory_order_relaxed);
+        return h;
+    }
     free(h);
     return NULL;
 }
@@ -139,8 +142,11 @@ void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid) {
 }
 
 void rl_names_forget(rl_names *n, u64 pid) {
+    /* relaxed: whoever named the process before its end did so before this thread knew of the end */
+    if (!atomic_load_explicit(&n->owners, memory_order_relaxed)) return;
     pthread_mutex_lock(&n->lock);
     head *h = rl_map_del(&n->by_pid, pid);
+    atomic_store_explicit(&n->owners, n->by_pid.count, memory_order_relaxed);
     while (h && h->first) drop(n, h->first);
     free(h);
     pthread_mutex_unlock(&n->lock);

@@ -3,6 +3,7 @@
 #define RL_NAMES_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "src/base/map.h"
 
@@ -19,6 +20,7 @@ typedef struct rl_names {
     pthread_mutex_t lock;
     rl_map by_hash;  /* hash of the name: first rl_named with it */
     rl_map by_pid;   /* pid on this node: list of its names */
+    _Atomic u32 owners; /* entries in by_pid, for looks without the lock */
 } rl_names;
 
 void rl_names_init(rl_names *n);

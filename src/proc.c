@@ -45,10 +45,17 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     return p;
 }
 
+static void free_args(rl_proc *p) {
+    if (p->args != p->small) free(p->args);
+    p->args = NULL;
+    p->entry = NULL;
+}
+
 static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
     size_t words = 0;
     for (u32 i = 0; i < s->nargs; i++) words += s->arg_types[i] == RL_V128 ? 2 : 1;
-    p->args = malloc(words * 8 + s->nargs + s->entry_len + 1u);
+    size_t size = words * 8 + s->nargs + s->entry_len + 1u;
+    p->args = size <= sizeof p->small ? p->small : malloc(size);
     if (!p->args) return RL_ERR_NOMEM;
     p->arg_types = (u8 *)(p->args + words);
     p->entry = (char *)p->arg_types + s->nargs;
@@ -175,7 +182,7 @@ void rl_proc_free(rl_proc *p) {
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);
     free_cold(p->cold);
-    free(p->args);
+    free_args(p);
     rl_conf_put(p->conf);
     rl_prog_put(p->prog);
     rl_stack_put(&w->stacks, p->stack);
@@ -305,9 +312,7 @@ static bool begin(rl_proc *p) {
     }
     p->phase = RL_PHASE_RUN;
     if (p->root) return true; /* still needed: results */
-    free(p->args);
-    p->entry = NULL;
-    p->args = NULL;
+    free_args(p);
     return true;
 }
 

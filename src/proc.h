@@ -80,7 +80,8 @@ typedef struct rl_proc {
     u64 cause;      /* RL_DYING_LINK: whose death */
     u64 parent;
     struct rl_proc *starting; /* the child being spawned */
-    u64 *args;      /* arguments, one word each, v128 two; owned, and behind them: */
+    u64 small[8];   /* for args */
+    u64 *args;      /* arguments, one word each, v128 two; small or owned, and behind them: */
     u8 *arg_types;  /* rl_type each */
     char *entry;    /* export to call */
     u32 nargs;

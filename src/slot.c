@@ -1,10 +1,10 @@
 /* Pooled linear memories. A slot is clean (reads as zero), in use, or free and dirty; slots lie in groups of up to 32
  * neighbours, groups in chunks that are one mapping each. Invariant: nothing a tenant wrote is left in a slot when it is
  * handed out again. Which pages were written is asked of the kernel, for all dirty slots of a group in one call, when no
- * clean slot is left: that makes it a small part of a microsecond per slot, and the pages stay resident, so the next
- * tenant takes no faults. The worker's thread, and those of workers where its tenants end, under a
- * lock. Write-protecting to learn what is dirty was not taken: it costs a fault
- * per page; clearing whole slots neither: most of a slot was never touched. */
+ * clean slot is at hand: that makes it a small part of a microsecond per slot, and the pages stay resident, so the next
+ * tenant takes no faults. The worker's thread, and those of workers where its tenants end, under a lock. Write-protecting
+ * to learn what is dirty was not taken: it costs a fault per page; clearing whole slots neither: most of a slot was never
+ * touched. */
 #include "src/slot.h"
 
 #include <fcntl.h>
@@ -171,10 +171,17 @@ static bool map_chunk(struct rl_slot_class *c) {
 
 /* The group to take the next slot from, which has a clean one; NULL: no memory. */
 static rl_slot_group *ready_group(rl_slots *s, struct rl_slot_class *c) {
-    for (rl_slot_group *g; (g = c->ready); c->ready = g->next_ready, g->in_ready = false)
+    rl_slot_group *g = c->ready;
+    if (g && g->clean) return g;
+    if (c->dirty && (u32)__builtin_popcount(c->dirty->dirty) > c->per_group / 2) {
+        g = pop_dirty(c); /* rather than slots that may never have been used: these are in the cache */
+        clean(s, g);
+        make_ready(c, g);
+        return g;
+    }
+    for (; (g = c->ready); c->ready = g->next_ready, g->in_ready = false)
         if (g->clean) return g;
-    rl_slot_group *g = pop_dirty(c);
-    if (g) {
+    if ((g = pop_dirty(c))) {
         clean(s, g);
         make_ready(c, g);
     } else if (!map_chunk(c)) {
