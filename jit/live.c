@@ -240,23 +240,21 @@ static void backward(rl_annot *a) {
     bwd b = { .a = a, .s = s, .frames = s->frames, .nframes = 1 };
     s->frames[0] = (frame){ .note = UINT32_MAX };
     u8 *event = a->events + a->nevents;
+    const u8 *const tracked = a->tracked;
+    u64 live = 0; /* b.live, in a register between control operators */
     for (u32 i = s->ntape; i--;) {
-        u32 x = s->tape[i] >> 3, t;
-        u64 bit;
+        u32 x = s->tape[i] >> 3, kind = s->tape[i] & 7;
         frame *top;
-        switch (s->tape[i] & 7) {
-        case RL_TAPE_GET:
-            if ((t = a->tracked[x]) == RL_UNTRACKED) break;
-            bit = (u64)1 << t;
-            *--event = b.live & bit ? 0 : RL_EV_LAST;
-            b.live |= bit;
-            break;
-        case RL_TAPE_SET:
-            if ((t = a->tracked[x]) == RL_UNTRACKED) break;
-            bit = (u64)1 << t;
-            *--event = b.live & bit ? 0 : RL_EV_DEAD;
-            b.live &= ~bit;
-            break;
+        if (kind <= RL_TAPE_SET) { /* most are; which of the two nobody can predict, so no branch */
+            u32 t = tracked[x];
+            if (t == RL_UNTRACKED) continue;
+            u64 bit = (u64)1 << t;
+            *--event = live & bit ? 0 : (u8)(kind + 1);
+            live = (live & ~bit) | (kind == RL_TAPE_GET ? bit : 0);
+            continue;
+        }
+        b.live = live;
+        switch (kind) {
         case RL_TAPE_OPEN: bwd_open(&b); break;
         case RL_TAPE_ELSE:
             top = &b.frames[b.nframes - 1];
@@ -268,8 +266,11 @@ static void backward(rl_annot *a) {
         case RL_TAPE_BR_IF: b.live |= b.frames[b.nframes - 1 - x].live; break;
         case RL_TAPE_STOP: b.live = 0; break;
         }
+        live = b.live;
     }
 }
+
+_Static_assert(RL_EV_LAST == RL_TAPE_GET + 1 && RL_EV_DEAD == RL_TAPE_SET + 1, "backward computes one from the other");
 
 rl_err rl_live_annotate(rl_annot *a, rl_diag *d) {
     if (a->nlocals > RL_TRACKED) {

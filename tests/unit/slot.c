@@ -61,7 +61,10 @@ static void neighbours_untouched(void **state) {
     u64 n;
     (void)state;
     rl_slots_init(&slots);
-    for (u32 i = 0; i < 64; i++) memset(p[i] = take(1, &n), (int)i + 1, n);
+    for (u32 i = 0; i < 64; i++) {
+        p[i] = take(1, &n); /* on its own: n is an argument too */
+        memset(p[i], (int)i + 1, n);
+    }
     for (u32 i = 0; i < 64; i += 2) slots.source.put(&slots.source, p[i], n);
     for (u32 i = 0; i < 5000; i++) { /* until the freed ones were cleaned and handed out again */
         u64 m;
