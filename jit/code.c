@@ -172,12 +172,6 @@ static void place(rl_code *c, u32 d) {
 
 /* ---- eager ---- */
 
-static void set_i32(u8 *at, i64 v) {
-    i32 narrow = (i32)v;
-    rl_assert(narrow == v);
-    memcpy(at, &narrow, 4);
-}
-
 /* Gives every chunk its place; starts of functions become code offsets. False: the range is too small. */
 static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
     size_t grain = RL_MAX(rl_codemem_grain(), (size_t)64);
@@ -191,19 +185,22 @@ static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
     return true;
 }
 
-static void relocate(rl_code *c, rl_chunk *k) {
+/* False: some call does not reach its function. */
+static bool relocate(rl_code *c, rl_chunk *k) {
     u32 imports = c->module->nimported_funcs;
+    bool ok = true;
     for (u32 i = 0; i < k->nrelocs; i++) {
-        i64 from = (i64)(k->at + k->relocs[i].at + 4);
-        set_i32(k->code + k->relocs[i].at, (i64)c->funcs[k->relocs[i].func - imports].start - from);
+        u32 at = k->relocs[i].at;
+        ok &= rl_masm_relocate(k->code + at, (i64)(k->at + at), c->funcs[k->relocs[i].func - imports].start);
     }
+    return ok;
 }
 
 static rl_err place_chunks(rl_code *c, rl_chunk *chunks, u32 n, rl_diag *d) {
     if (!lay_out(c, chunks, n)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
     for (u32 i = 0; i < n; i++) {
         rl_chunk *k = &chunks[i];
-        relocate(c, k);
+        if (!relocate(c, k)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
         if (!rl_codemem_write(c->base + k->at, k->code, k->size)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
         for (u32 f = k->first; f < k->first + k->count; f++) {
             place(c, f);

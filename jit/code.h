@@ -39,7 +39,7 @@ typedef struct rl_position {
 
 /* Output of the emitter for one function: position independent, except calls to other functions of the module. */
 typedef struct rl_reloc {
-    u32 at;     /* offset of the rel32 (x86-64) or of the instruction (aarch64) inside this function's code */
+    u32 at;     /* offset of the rel32 (x86-64) or of the instruction (aarch64): what rl_masm_call returned, inside this function's code */
     u32 func;   /* target function index */
 } rl_reloc;
 

@@ -10,13 +10,22 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "src/base/os.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U
+#endif
+
+/* x86-64 keeps instruction fetch coherent with stores. */
+#if defined(__x86_64__)
+enum { needs_maintenance = 0 };
+#else
+enum { needs_maintenance = 1 };
 #endif
 
 #define MAX_GRANULES 65536u /* 64 GiB */
@@ -111,9 +120,7 @@ static bool flip_write(u8 *at, const void *code, size_t size) {
     return mprotect(at, whole, PROT_READ | PROT_EXEC) == 0;
 }
 
-bool rl_codemem_write(u8 *at, const void *code, size_t size) {
-    rl_check((size_t)(at - arena) % rl_codemem_grain() == 0);
-    if (fd < 0) return flip_write(at, code, size);
+static bool copy_write(u8 *at, const void *code, size_t size) {
     const u8 *from = code;
     while (size) {
         ssize_t n = pwrite(fd, from, size, at - arena);
@@ -124,6 +131,27 @@ bool rl_codemem_write(u8 *at, const void *code, size_t size) {
         size -= (size_t)n;
     }
     return true;
+}
+
+/* Makes fresh code visible to instruction fetch on every core, before anybody is told its address. Where the machine
+ * does that by itself, nothing is done. The barrier makes cores that run threads of this process drop what they have
+ * fetched ahead; a kernel without it is older than the cores that need it. */
+static void synchronise(u8 *at, size_t size) {
+    static _Atomic bool registered;
+    if (!needs_maintenance) return;
+    __builtin___clear_cache((char *)at, (char *)at + size);
+    if (!atomic_load_explicit(&registered, memory_order_relaxed)) { /* twice does no harm */
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+        atomic_store_explicit(&registered, true, memory_order_relaxed);
+    }
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+}
+
+bool rl_codemem_write(u8 *at, const void *code, size_t size) {
+    rl_check((size_t)(at - arena) % rl_codemem_grain() == 0);
+    bool ok = fd < 0 ? flip_write(at, code, size) : copy_write(at, code, size);
+    if (ok) synchronise(at, size);
+    return ok;
 }
 
 void *rl_codemem_owner(const void *pc) {

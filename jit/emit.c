@@ -784,7 +784,7 @@ static rl_err finish_func(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) 
     return RL_OK;
 }
 
-rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
+static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     RL_TRY(rl_validate_func(e->mod, index, true, &e->an, d));
     if (e->opt.worst_annotations) rl_annot_worst(&e->an);
     e->proto = e->mod->funcs[index].proto;
@@ -822,6 +822,16 @@ rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     return finish_func(e, start & ~31u, start, out);
 }
 
+rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
+    e->m.far = false;
+    RL_TRY(emit_once(e, index, out, d));
+    if (RL_LIKELY(!e->m.too_far)) return RL_OK;
+    e->m.far = true; /* a function so large is rare enough to be made twice */
+    RL_TRY(emit_once(e, index, out, d));
+    if (e->m.too_far) return rl_diag_set(d, RL_ERR_LIMIT, "function %u needs too much native code", index);
+    return RL_OK;
+}
+
 rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layout *layout, const rl_compile_options *o,
                            const void *const *entries) {
     rl_emitter *e = calloc(1, sizeof *e);
@@ -832,7 +842,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     e->opt = *o;
     e->entries = entries;
     e->checked = flavour == RL_FLAVOUR_CHECKED;
-    e->alloc_gp = RL_ALLOC_GP | (flavour == RL_FLAVOUR_GUARDED_GS ? RL_BIT(RL_REG_BASE) : 0);
+    e->alloc_gp = RL_ALLOC_GP | (flavour == RL_FLAVOUR_GUARDED_GS ? RL_ALLOC_GS : 0);
     e->alloc_fp = RL_ALLOC_FP;
     if (o->max_regs) {
         while ((u32)__builtin_popcount(e->alloc_gp) > o->max_regs) e->alloc_gp &= ~RL_BIT(31 - __builtin_clz(e->alloc_gp));

@@ -34,7 +34,7 @@ _Static_assert(offsetof(rl_instance, tail_bytes) == RL_INST_TAIL_BYTES, "");
 _Static_assert(offsetof(rl_instance, yield) == RL_INST_YIELD, "");
 _Static_assert(offsetof(rl_instance, mem_limit) == RL_INST_MEM_LIMIT, "");
 
-/* glue_x64.S; the a64 one does nothing */
+/* In the glue; where no segment register serves, it does nothing. */
 void rl_glue_set_base(void *base);
 
 bool rl_exec_poison;

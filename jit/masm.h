@@ -29,6 +29,14 @@ typedef struct rl_masm {
     u32 *tables;               /* positions of the switch tables, ascending */
     u32 ntables, tables_cap;
     u32 fault;                 /* see rl_masm_fault_pos */
+    /* where displacements are too short to hold a label's chain (aarch64): uses of labels not bound yet */
+    struct rl_label_use { u32 at; u32 next; } *label_uses;
+    u32 nlabel_uses, label_uses_cap;
+    bool far;                  /* in: branches reach everywhere, at the price of longer code */
+    bool too_far;              /* out: some branch did not reach; assemble the function again with `far` */
+    u32 zero_at;               /* an instruction that compares register zero_reg with 0 ends here; 0: none (aarch64) */
+    u8 zero_reg;
+    bool zero_wide;
 } rl_masm;
 
 typedef enum rl_width { RL_W32, RL_W64 } rl_width;
@@ -165,6 +173,9 @@ void rl_masm_trunc(rl_masm *m, rl_trunc op, rl_type t, bool sat, u8 d, u8 a, rl_
 /* ---- calls, frames, fuel, traps ---- */
 u32 rl_masm_call(rl_masm *m);                          /* direct; returns the position to relocate (rl_reloc.at) */
 u32 rl_masm_tail(rl_masm *m);                          /* direct jump to another function; as above */
+/* Completes either: `at` is the relocated position in the code, from and to are code offsets of that position and of
+ * the function. False: out of reach. */
+bool rl_masm_relocate(u8 *at, i64 from, i64 to);
 void rl_masm_callm(rl_masm *m, rl_mem a);              /* call through memory */
 void rl_masm_tailm(rl_masm *m, rl_mem a);
 void rl_masm_call_abs(rl_masm *m, const void *const *slot); /* call *slot: address in a table known now (lazy entries) */

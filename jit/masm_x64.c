@@ -959,6 +959,11 @@ u32 rl_masm_tail(rl_masm *m) {
     m->p = x64_jmp32(m->p, 0);
     return rl_masm_pos(m) - 4;
 }
+bool rl_masm_relocate(u8 *at, i64 from, i64 to) {
+    i64 rel = to - (from + 4);
+    rl_store32(at, (u32)rel);
+    return rel == (i32)rel;
+}
 void rl_masm_callm(rl_masm *m, rl_mem a) {
     x64_mem r = touch(m, a);
     m->p = x64_call_m(m->p, r);

@@ -1,5 +1,6 @@
-/* Register numbers and roles. General registers are 0..15 (x64) or 0..30 (a64 keeps its own numbers below 32);
- * float registers follow at RL_FP0. The front end only uses these names. */
+/* Register numbers and roles. Whatever may be allocated has a number below 32, so that a u32 holds a set of registers:
+ * general ones from 0, floats from RL_FP0 (x64: the machine's numbers; a64: logical ones). The front end only uses the
+ * names of roles. */
 #ifndef RL_REGS_H
 #define RL_REGS_H
 

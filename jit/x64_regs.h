@@ -25,6 +25,7 @@ enum {
 
 /* allocatable: all but rsp rbp r11 r13 r14 r15, xmm15; the GS flavour adds r13 */
 #define RL_ALLOC_GP (RL_GP_MASK & ~(RL_BIT(RL_RSP) | RL_BIT(RL_RBP) | RL_BIT(RL_R11) | RL_BIT(RL_R13) | RL_BIT(RL_R14) | RL_BIT(RL_R15)))
+#define RL_ALLOC_GS RL_BIT(RL_REG_BASE) /* allocatable besides when the memory base is in a segment register */
 #define RL_ALLOC_FP (RL_FP_MASK & ~RL_BIT(RL_XMM15))
 #define RL_CALLEE_SAVED (RL_BIT(RL_RBX) | RL_BIT(RL_R12) | RL_BIT(RL_R10) | RL_BIT(RL_R13))
 /* never pinned to a loop's local: the fixed registers of division and shifts */

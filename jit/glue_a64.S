@@ -1,0 +1,204 @@
+/* Owns the few instructions between C and compiled code on aarch64: entering, leaving, the yield that keeps every
+ * register, and the lazy stub's way into the compiler. Offsets are the RL_EXEC_* and RL_INST_* of the headers; exec.c
+ * asserts them. Runs on whichever thread runs the exec. d8 to d15 are not saved, because compiled code has no use for
+ * them. Not taken: ucontext or setjmp, which save signal masks and floating-point environments nobody changes. */
+
+#define X_HOST_SP 0
+#define X_GUEST_SP 8
+#define X_FUEL 16
+#define X_INST 24
+#define X_OUTCOME 40
+#define X_EXIT 44
+#define X_GUEST_FP 48
+#define X_GUEST_PC 56
+#define I_MEM_BASE 0
+#define I_EXEC 24
+#define EXIT_YIELD 1
+#define EXIT_HOST 16
+
+#define GLOBAL(name) .globl name; .hidden name; .type name, %function; .balign 32; name:
+#define END(name) .size name, . - name
+
+    .text
+
+/* int rl_glue_enter(rl_exec *x): resumes the guest at the address on top of its stack. */
+GLOBAL(rl_glue_enter)
+    hint #34                          /* bti c */
+    stp x29, x30, [sp, #-96]!
+    stp x19, x20, [sp, #16]
+    stp x21, x22, [sp, #32]
+    stp x23, x24, [sp, #48]
+    stp x25, x26, [sp, #64]
+    stp x27, x28, [sp, #80]
+    mov x9, sp
+    str x9, [x0, #X_HOST_SP]
+    adrp x9, rl_exec_poison
+    ldrb w9, [x9, #:lo12:rl_exec_poison]
+    cbnz w9, poison
+enter_go:
+    mov x16, x0
+    ldr x27, [x0, #X_INST]
+    ldr x28, [x0, #X_FUEL]
+    ldr x29, [x0, #X_GUEST_FP]
+    ldr x26, [x27, #I_MEM_BASE]
+    ldr x17, [x0, #X_GUEST_SP]
+    mov sp, x17
+    ldr x17, [x17]
+    br x17
+poison:
+    movz x1, #0xbeef
+    movk x1, #0xdead, lsl #16
+    movk x1, #0x5a5a, lsl #32
+    movk x1, #0x5a5a, lsl #48
+    .irp n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 20, 21, 22, 23, 24, 25, 30
+    mov x\n, x1
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    dup v\n\().2d, x1
+    .endr
+    b enter_go
+END(rl_glue_enter)
+
+/* void rl_glue_set_base(void *base): no segment base here. */
+GLOBAL(rl_glue_set_base)
+    hint #34
+    ret
+END(rl_glue_set_base)
+
+/* A host stub whose function did not finish: x16 = x. */
+GLOBAL(rl_glue_host_left)
+    ldr w9, [x16, #X_OUTCOME]
+    add w9, w9, #EXIT_HOST
+    str w9, [x16, #X_EXIT]
+/* Back to C: x16 = x, everything already stored. The fault handler sends traps here too. */
+    .globl rl_glue_leave, rl_glue_trap
+    .hidden rl_glue_leave, rl_glue_trap
+    .type rl_glue_leave, %function
+    .type rl_glue_trap, %function
+rl_glue_leave:
+rl_glue_trap:
+    ldr x9, [x16, #X_HOST_SP]
+    mov sp, x9
+    ldr w0, [x16, #X_EXIT]
+    ldp x19, x20, [sp, #16]
+    ldp x21, x22, [sp, #32]
+    ldp x23, x24, [sp, #48]
+    ldp x25, x26, [sp, #64]
+    ldp x27, x28, [sp, #80]
+    ldp x29, x30, [sp], #96
+    ret
+END(rl_glue_host_left)
+
+/* Called from the cold path of a fuel check with every register live. Frame, upwards: the pair with the resume address,
+ * 14 vectors, 19 general registers, padding. */
+#define Y_V 16
+#define Y_X (Y_V + 14*16)
+#define Y_SIZE (Y_X + 20*8)
+GLOBAL(rl_glue_yield)
+    sub sp, sp, #Y_SIZE
+    stp q0, q1, [sp, #Y_V]
+    stp q2, q3, [sp, #Y_V + 32]
+    stp q4, q5, [sp, #Y_V + 64]
+    stp q6, q7, [sp, #Y_V + 96]
+    stp q16, q17, [sp, #Y_V + 128]
+    stp q18, q19, [sp, #Y_V + 160]
+    stp q20, q31, [sp, #Y_V + 192]
+    stp x0, x1, [sp, #Y_X]
+    stp x2, x3, [sp, #Y_X + 16]
+    stp x4, x5, [sp, #Y_X + 32]
+    stp x6, x7, [sp, #Y_X + 48]
+    stp x8, x9, [sp, #Y_X + 64]
+    stp x16, x19, [sp, #Y_X + 80]
+    stp x20, x21, [sp, #Y_X + 96]
+    stp x22, x23, [sp, #Y_X + 112]
+    stp x24, x25, [sp, #Y_X + 128]
+    str x30, [sp, #Y_X + 144]
+    ldr x16, [x27, #I_EXEC]
+    str x27, [x16, #X_INST]
+    str x28, [x16, #X_FUEL]
+    str x29, [x16, #X_GUEST_FP]
+    str x30, [x16, #X_GUEST_PC]       /* for the backtrace of a process stopped here */
+    adr x9, yield_back
+    str x9, [sp]
+    mov x9, sp
+    str x9, [x16, #X_GUEST_SP]
+    mov w9, #EXIT_YIELD
+    str w9, [x16, #X_EXIT]
+    b rl_glue_leave
+yield_back:                           /* x26 to x29 as rl_glue_enter left them */
+    ldp q0, q1, [sp, #Y_V]
+    ldp q2, q3, [sp, #Y_V + 32]
+    ldp q4, q5, [sp, #Y_V + 64]
+    ldp q6, q7, [sp, #Y_V + 96]
+    ldp q16, q17, [sp, #Y_V + 128]
+    ldp q18, q19, [sp, #Y_V + 160]
+    ldp q20, q31, [sp, #Y_V + 192]
+    ldp x0, x1, [sp, #Y_X]
+    ldp x2, x3, [sp, #Y_X + 16]
+    ldp x4, x5, [sp, #Y_X + 32]
+    ldp x6, x7, [sp, #Y_X + 48]
+    ldp x8, x9, [sp, #Y_X + 64]
+    ldp x16, x19, [sp, #Y_X + 80]
+    ldp x20, x21, [sp, #Y_X + 96]
+    ldp x22, x23, [sp, #Y_X + 112]
+    ldp x24, x25, [sp, #Y_X + 128]
+    ldr x30, [sp, #Y_X + 144]
+    add sp, sp, #Y_SIZE
+    ret
+END(rl_glue_yield)
+
+/* A lazy stub: x16 = rl_lazy_record {code, func}; every argument register and x0 live, x30 the return address. Goes
+ * straight on when the function has been compiled meanwhile. x19 to x25 are callee-saved in C too. */
+#define L_SIZE (8*16 + 10*8)
+GLOBAL(rl_glue_lazy)
+    ldp x10, x11, [x16]               /* rl_code, which starts with rl_lazy_head; func */
+    ldr x12, [x10, #8]                /* stubs_end */
+    ldr x10, [x10]                    /* entries */
+    add x10, x10, x11, lsl #3
+    ldar x17, [x10]
+    cmp x17, x12
+    b.lo lazy_slow
+    br x17
+lazy_slow:
+    stp x29, x30, [sp, #-16]!         /* a frame like any other, for the walk when compilation fails */
+    mov x29, sp
+    sub sp, sp, #L_SIZE
+    stp q0, q1, [sp]
+    stp q2, q3, [sp, #32]
+    stp q4, q5, [sp, #64]
+    stp q6, q7, [sp, #96]
+    stp x0, x1, [sp, #128]
+    stp x2, x3, [sp, #144]
+    stp x4, x5, [sp, #160]
+    stp x6, x7, [sp, #176]
+    stp x8, x9, [sp, #192]
+    ldr x0, [x27, #I_EXEC]
+    mov x1, x11
+    str x27, [x0, #X_INST]
+    str x28, [x0, #X_FUEL]
+    str x29, [x0, #X_GUEST_FP]
+    mov x9, sp
+    str x9, [x0, #X_GUEST_SP]         /* nobody resumes here: only for the way back */
+    ldr x9, [x0, #X_HOST_SP]
+    mov sp, x9
+    bl rl_exec_lazy                   /* x19 to x29 are callee-saved in C */
+    ldr x16, [x27, #I_EXEC]
+    cbz x0, rl_glue_leave             /* rl_exec_lazy has stored trap and exit */
+    mov x17, x0
+    ldr x9, [x16, #X_GUEST_SP]
+    mov sp, x9
+    ldp q0, q1, [sp]
+    ldp q2, q3, [sp, #32]
+    ldp q4, q5, [sp, #64]
+    ldp q6, q7, [sp, #96]
+    ldp x0, x1, [sp, #128]
+    ldp x2, x3, [sp, #144]
+    ldp x4, x5, [sp, #160]
+    ldp x6, x7, [sp, #176]
+    ldp x8, x9, [sp, #192]
+    mov sp, x29
+    ldp x29, x30, [sp], #16
+    br x17
+END(rl_glue_lazy)
+
+    .section .note.GNU-stack, "", %progbits
