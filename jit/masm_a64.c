@@ -60,7 +60,7 @@ void rl_masm_reset(rl_masm *m) {
 void rl_masm_grow(rl_masm *m, u32 bytes) {
     size_t used = (size_t)(m->p - m->base), want = (size_t)(m->end - m->base);
     while (want - used < bytes) want *= 2;
-    u8 *base = want <= INT32_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
+    u8 *base = want <= RL_MASM_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
     if (!base) {
         m->failed = true;
         m->p = m->base;

@@ -235,7 +235,7 @@ static rl_proc *search(rl_worker *w) {
     for (u32 i = 0; atomic_load_explicit(&w->rt->started, memory_order_relaxed) > 1 && i < SEARCHES; i++) {
         rl_proc *p = steal(w);
         if (p) return p;
-        __builtin_ia32_pause();
+        rl_os_relax();
     }
     return NULL;
 }

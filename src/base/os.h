@@ -36,4 +36,13 @@ bool rl_os_random(void *p, size_t size);
 void rl_os_futex_wait(_Atomic u32 *word, u32 expect, i64 timeout_ns);
 void rl_os_futex_wake(_Atomic u32 *word, u32 count);
 
+/* Inside a loop that waits for another core: gives way to the core's other thread. */
+static inline void rl_os_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); /* yield is a no-op on most cores; this takes about as long as pause */
+#endif
+}
+
 #endif
