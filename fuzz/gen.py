@@ -271,7 +271,13 @@ class Function:
             self.put(self.m.constant(t))
         else:
             self.expr(t, depth - 1)
-        self.put(r.choice(BIN[t]))
+        self.operate(t)
+
+    def operate(self, t):
+        op = self.r.choice(BIN[t])
+        if op in (0x98, 0xa6):  # copysign: the sign of a NaN would escape
+            self.canonical(t)
+        self.put(op)
 
     def unary(self, t, depth):
         self.expr(t, depth - 1)
