@@ -101,7 +101,6 @@ const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address) {
 }
 
 rl_module *rl_code_module(const rl_code *c) { return c->module; }
-rl_flavour rl_code_flavour(const rl_code *c) { return c->flavour; }
 const rl_layout *rl_code_layout(const rl_code *c) { return &c->layout; }
 rl_func *rl_code_records(rl_code *c) { return c->records; }
 _Atomic(void *) *rl_code_shared(rl_code *c) { return &c->shared; }

@@ -96,7 +96,6 @@ u32 rl_code_func_at(const rl_code *c, const void *pc);
 const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc);
 const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address);
 rl_module *rl_code_module(const rl_code *c);
-rl_flavour rl_code_flavour(const rl_code *c);
 const rl_layout *rl_code_layout(const rl_code *c);
 /* rl_func records of a closed module (module->closed_funcs), by slot; inst is NULL in all of them. Else NULL. */
 rl_func *rl_code_records(rl_code *c);

@@ -101,9 +101,6 @@ bool rl_live_choose_all(rl_annot *a);
 /* With more than 64 locals: chooses them and walks forwards. Then, always: backwards. */
 rl_err rl_live_annotate(rl_annot *a, rl_diag *d);
 
-/* Fills `a` (but for locals, code, end and max_depth) for a body that has been checked. */
-rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d);
-
 /* Makes room for `n` items of *array, keeping the contents. */
 bool rl_live_reserve(void *array, u32 *cap, u64 n, size_t item);
 

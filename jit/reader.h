@@ -66,7 +66,6 @@ static inline u32 rl_read_u32(rl_reader *r) {
 static inline u64 rl_read_u64(rl_reader *r) { return rl_read_leb(r, 64, false); }
 static inline i32 rl_read_i32(rl_reader *r) { return (i32)rl_read_leb(r, 32, true); }
 static inline i64 rl_read_i64(rl_reader *r) { return (i64)rl_read_leb(r, 64, true); }
-static inline i64 rl_read_i33(rl_reader *r) { return (i64)rl_read_leb(r, 33, true); }
 
 static inline const u8 *rl_read_bytes(rl_reader *r, u64 n) {
     if (RL_LIKELY(n <= rl_reader_left(r))) {

@@ -11,7 +11,6 @@ typedef enum rl_type { RL_I32, RL_I64, RL_F32, RL_F64, RL_V128, RL_FUNCREF, RL_E
 static inline bool rl_type_is_fp(rl_type t) { return t == RL_F32 || t == RL_F64 || t == RL_V128; }
 static inline bool rl_type_is_ref(rl_type t) { return t == RL_FUNCREF || t == RL_EXTERNREF; }
 /* true when a value of this type fills a 64-bit general register (i64 and references) */
-static inline bool rl_type_is_w64(rl_type t) { return t == RL_I64 || t == RL_FUNCREF || t == RL_EXTERNREF; }
 
 /* Machine stubs made on demand, one per proto and kind; see jit/stub.h. */
 typedef enum rl_stub {

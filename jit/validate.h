@@ -26,7 +26,6 @@ typedef struct rl_block_note {
     u16 calls;      /* calls inside, weighted the same way, saturating; 0: none. Everything that compiles
                        to a call counts: call*, memory.grow, bulk and table operations (not table.get/size;
                        table.set does: builtin.def has it) */
-    u16 next_params;/* unused, 0 */
     bool branched;  /* its label is the target of a reachable branch                            */
     bool innermost; /* loop: contains no other loop                                             */
     bool reachable; /* the opcode itself is reachable; notes of unreachable ones are otherwise empty */

@@ -195,9 +195,3 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     free(rt);
     return status;
 }
-
-const rl_proto *rl_rt_import_proto(const char *ns, size_t ns_len, const char *name, size_t name_len) {
-    rl_name n = { ns, (u32)ns_len }, f = { name, (u32)name_len };
-    rl_func *found;
-    return !rl_upper_host.init() && rl_upper_host.import(&n, &f, &found) ? found->proto : NULL;
-}

@@ -87,8 +87,4 @@ rl_rt_config rl_rt_defaults(void);
  * printed). The module stays the caller's. */
 int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d);
 
-/* Resolver of all imports a process may have (lunatic::…, wasi_snapshot_preview1), for tools that only want to know:
- * the proto of NS.NAME, or NULL. */
-const rl_proto *rl_rt_import_proto(const char *ns, size_t ns_len, const char *name, size_t name_len);
-
 #endif

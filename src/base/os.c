@@ -2,15 +2,10 @@
  * thread may call any of them. A second system is a second file of this shape, not an #ifdef in here. */
 #include "src/base/os.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 static void *map(size_t size, int prot) {
     void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -62,27 +57,4 @@ unsigned rl_os_cores(void) {
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
-}
-
-bool rl_os_random(void *p, size_t size) {
-    u8 *at = p;
-    while (size) {
-        ssize_t n = getrandom(at, RL_MIN(size, (size_t)1 << 20), 0);
-        if (n < 0) {
-            if (errno == EINTR) continue;
-            return false;
-        }
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-void rl_os_futex_wait(_Atomic u32 *word, u32 expect, i64 timeout_ns) {
-    struct timespec t = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expect, timeout_ns == INT64_MAX ? NULL : &t, NULL, 0);
-}
-
-void rl_os_futex_wake(_Atomic u32 *word, u32 count) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }

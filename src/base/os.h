@@ -1,8 +1,6 @@
-/* What the engine asks of the operating system: pages, clocks, randomness, futexes. Sizes are multiples of 4096. */
+/* What the engine asks of the operating system: pages, clocks, processors. Sizes are multiples of 4096. */
 #ifndef RL_OS_H
 #define RL_OS_H
-
-#include <stdatomic.h>
 
 #include "src/base/base.h"
 
@@ -28,13 +26,6 @@ u64 rl_os_cpu_ns(void);        /* CPU time of this process, all threads    */
 u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
 u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */
 unsigned rl_os_cores(void);    /* processors this process may use, >= 1    */
-
-/* Fills p with unpredictable bytes; false when the kernel has none to give. */
-bool rl_os_random(void *p, size_t size);
-
-/* Sleeps while *word == expect, at most timeout_ns (INT64_MAX: for ever). May wake for no reason. */
-void rl_os_futex_wait(_Atomic u32 *word, u32 expect, i64 timeout_ns);
-void rl_os_futex_wake(_Atomic u32 *word, u32 count);
 
 /* Inside a loop that waits for another core: gives way to the core's other thread. */
 static inline void rl_os_relax(void) {
