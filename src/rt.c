@@ -3,6 +3,7 @@
  * processes were doing. The calling thread is the first worker; the others are threads of src/sched.c. */
 #include "src/rt.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "jit/engine.h"
@@ -16,9 +17,11 @@ _Atomic int rl_rt_signal;
 static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles signals */
 
 static void on_signal(int sig) {
+    int saved = errno; /* of whatever was interrupted */
     atomic_store_explicit(&rl_rt_signal, sig, memory_order_relaxed);
     rl_io *io = atomic_load_explicit(&signal_io, memory_order_acquire);
     if (io) rl_io_wake(io);
+    errno = saved;
 }
 
 /* A guest's stack has no room for a handler. */
