@@ -33,10 +33,13 @@ static bool find(void *so, const char *name, void *slot) {
 }
 
 static rl_err open_disassembler(rl_diag *d) {
-    void *so = dlopen("libZydis.so.4.0", RTLD_NOW | RTLD_LOCAL);
+    char name[40]; /* the version whose structures the headers describe */
+    snprintf(name, sizeof name, "libZydis.so.%u.%u", ZYDIS_VERSION_MAJOR(ZYDIS_VERSION), ZYDIS_VERSION_MINOR(ZYDIS_VERSION));
+    void *so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!so || !find(so, "ZydisDecoderInit", &lib.decoder_init) || !find(so, "ZydisDecoderDecodeFull", &lib.decode) ||
         !find(so, "ZydisFormatterInit", &lib.formatter_init) || !find(so, "ZydisFormatterFormatInstruction", &lib.format))
-        return rl_diag_set(d, RL_ERR_NOTFOUND, "native code is shown by the library libZydis.so.4.0 (Debian package libzydis4.0)");
+        return rl_diag_set(d, RL_ERR_NOTFOUND, "native code is shown by the library %s (Debian package libzydis%s)", name,
+                           name + strlen("libZydis.so."));
     lib.decoder_init(&lib.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     lib.formatter_init(&lib.formatter, ZYDIS_FORMATTER_STYLE_INTEL);
     return RL_OK;
