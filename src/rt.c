@@ -143,7 +143,7 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     atomic_init(&rt->status, -1);
     rl_names_init(&rt->names);
     rl_stacks_init(&rt->stacks, c->max_stack);
-    u32 n = RL_MIN(c->workers ? c->workers : rl_os_cores(), MAX_WORKERS);
+    u32 n = RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
     rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
     if (!rt->workers) return RL_ERR_NOMEM;
     rt->nworkers = n;

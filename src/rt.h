@@ -62,7 +62,8 @@ typedef struct rl_rt_config {
     /* how to run */
     rl_memory_choice memory;
     rl_compile_mode compile;
-    unsigned workers;     /* threads that run processes; 0: one per core              */
+    unsigned workers;     /* threads that run processes; 0: one. More share the work, and then the order in which
+                             unrelated processes run is nobody's promise */
     i64 slice;            /* instructions between two looks at other processes        */
     bool handle_signals;  /* SIGINT and SIGTERM end the run: status 130, 143          */
     bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */
