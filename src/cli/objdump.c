@@ -34,7 +34,8 @@ static bool find(void *so, const char *name, void *slot) {
 
 static rl_err open_disassembler(rl_diag *d) {
     char name[40]; /* the version whose structures the headers describe */
-    snprintf(name, sizeof name, "libZydis.so.%u.%u", ZYDIS_VERSION_MAJOR(ZYDIS_VERSION), ZYDIS_VERSION_MINOR(ZYDIS_VERSION));
+    unsigned major = (unsigned)ZYDIS_VERSION_MAJOR(ZYDIS_VERSION), minor = (unsigned)ZYDIS_VERSION_MINOR(ZYDIS_VERSION);
+    snprintf(name, sizeof name, "libZydis.so.%u.%u", major, minor);
     void *so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!so || !find(so, "ZydisDecoderInit", &lib.decoder_init) || !find(so, "ZydisDecoderDecodeFull", &lib.decode) ||
         !find(so, "ZydisFormatterInit", &lib.formatter_init) || !find(so, "ZydisFormatterFormatInstruction", &lib.format))
