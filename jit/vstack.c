@@ -391,7 +391,7 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
                  : v->kind == RL_V_ADDR && t != RL_UNTRACKED && (v->reg == RL_COMP_LOCAL + t || v->index == RL_COMP_LOCAL + t);
         if (!hit) continue;
         rl_masm_room(&e->m, 192);
-        u32 depth = e->depth;
+        u32 depth = e->depth, locked = e->locked;
         e->depth = pos + 1;
         rl_val x = rl_vs_pop(e);
         e->depth = depth;
@@ -410,6 +410,7 @@ static void resolve_pending(rl_emitter *e, u32 local, u32 t) {
         e->stack[pos] = (rl_val){ .kind = RL_V_REG, .type = x.type, .reg = r, .index = RL_NOREG };
         e->owner[r] = (i32)(RL_OWN_OPERAND + pos);
         e->used |= RL_BIT(r);
+        e->locked = locked; /* an operand again, so that the next of many may evict it */
         rl_vs_lower_marks(e, pos);
     }
 }
