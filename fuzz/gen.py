@@ -32,6 +32,7 @@ CONVERT = {
     F32: [(b"\xb2", I32), (b"\xb3", I32), (b"\xb4", I64), (b"\xb5", I64), (b"\xb6", F64), (b"\xbe", I32)],
     F64: [(b"\xb7", I32), (b"\xb8", I32), (b"\xb9", I64), (b"\xba", I64), (b"\xbb", F32), (b"\xbf", I64)],
 }
+TRUNC = {I32: [(0xa8, F32), (0xa9, F32), (0xaa, F64), (0xab, F64)], I64: [(0xae, F32), (0xaf, F32), (0xb0, F64), (0xb1, F64)]}
 LOAD = {I32: [(0x28, 2), (0x2c, 0), (0x2d, 0), (0x2e, 1), (0x2f, 1)], F32: [(0x2a, 2)], F64: [(0x2b, 3)],
         I64: [(0x29, 3), (0x30, 0), (0x31, 0), (0x32, 1), (0x33, 1), (0x34, 2), (0x35, 2)]}
 STORE = {I32: [(0x36, 2), (0x3a, 0), (0x3b, 1)], I64: [(0x37, 3), (0x3c, 0), (0x3d, 1), (0x3e, 2)],
@@ -106,6 +107,8 @@ class Module:
         self.signatures = [self.signature() for _ in range(r.choice([[1, 1, 2], [2, 3], [4, 8]][self.size]))]
         self.funcs = [r.choice(self.signatures) for _ in range(r.choice([0, 1, len(self.signatures)]))] + self.signatures
         self.globals = [r.choice(TYPES) for _ in range(r.randrange(2, 7))]  # after the budget, global 0
+        self.imports = [r.choice(self.signatures) for _ in range(r.choice([0, 0, 0, 1, 2]))]
+        self.space = self.imports + self.funcs  # by function index
 
     def signature(self):
         r = self.r
@@ -119,20 +122,21 @@ class Module:
         return self.types.index(sig)
 
     def bytes(self):
-        n = len(self.funcs)
+        n, first = len(self.funcs), len(self.imports)
         bodies = [Function(self, i).body() for i in range(n)]
-        bodies += [self.wrapper(i) for i in range(n)]
+        bodies += [self.wrapper(first + i) for i in range(n)]
         func_types = [uleb(self.type_index(s)) for s in self.funcs] * 2
         names = [f"f{i}".encode() for i in range(n)]
-        exports = [vec([bytes([b]) for b in name]) + b"\0" + uleb(n + i) for i, name in enumerate(names)]
+        exports = [vec([bytes([b]) for b in name]) + b"\0" + uleb(first + n + i) for i, name in enumerate(names)]
         exports += [b"\1m\2\0"] + [b"\2g" + bytes([48 + i]) + b"\3" + uleb(i) for i in range(len(self.globals) + 1)]
         inits = [b"\x7f\1\x41\0\x0b"] + [bytes([t]) + b"\1" + self.constant(t) + b"\x0b" for t in self.globals]
-        table = [uleb(i) for i in range(n)]
+        table = [uleb(i) for i in range(len(self.space))]
+        imports = [b"\3env\1" + bytes([97 + i]) + b"\0" + uleb(self.type_index(sig)) for i, sig in enumerate(self.imports)]
         types = [b"\x60" + vec([bytes([t]) for t in p]) + vec([bytes([t]) for t in q]) for p, q in self.types]
         data = bytes((i * 167 + i // 7) & 0xff for i in range(512))
         return b"\0asm\1\0\0\0" + b"".join([
-            section(1, vec(types)), section(3, vec(func_types)),
-            section(4, vec([b"\x70\1" + uleb(n + 1) + uleb(n + 1)])),
+            section(1, vec(types)), section(2, vec(imports)), section(3, vec(func_types)),
+            section(4, vec([b"\x70\1" + uleb(len(table) + 1) + uleb(len(table) + 1)])),
             section(5, vec([b"\1" + uleb(PAGES) + uleb(PAGES + 2)])),
             section(6, vec(inits)), section(7, vec(exports)),
             section(9, vec([b"\0\x41\0\x0b" + vec(table)])),
@@ -142,7 +146,7 @@ class Module:
 
     def wrapper(self, i):
         """Fills the budget and calls function i."""
-        params, _ = self.funcs[i]
+        params, _ = self.space[i]
         code = b"\x41" + sleb(BUDGET) + b"\x24\0" + b"".join(b"\x20" + uleb(k) for k in range(len(params))) + b"\x10" + uleb(i)
         return b"\0" + code + b"\x0b"
 
@@ -249,9 +253,12 @@ class Function:
                 self.put(0x20, uleb(i))
             return
         choices = [self.binary] * 8 + [self.unary, self.convert, self.load, self.load, self.tee, self.tee, self.select,
-                                       self.block_value, self.if_value, self.loop_value, self.global_get, self.call_value]
+                                       self.block_value, self.if_value, self.loop_value, self.global_get, self.call_value,
+                                       self.many_value, self.pile]
         if t == I32:
             choices += [self.compare, self.compare, self.compare, self.eqz, self.memory_size]
+        if t in TRUNC and r.random() < .3:
+            choices.append(self.trunc)
         r.choice(choices)(t, depth)
 
     def binary(self, t, depth):
@@ -363,8 +370,7 @@ class Function:
         self.put(0x03, sleb(self.m.type_index((carried, (t,)))))
         self.labels.append((carried, True))
         for c in reversed(carried):
-            i = self.local_of(c, write=True)
-            self.put(0x1a) if i is None else self.put(0x21, uleb(i))
+            self.store_into(c)
         self.spend(1, 1)
         self.statements(depth)
         for c in carried:
@@ -379,13 +385,60 @@ class Function:
         self.labels.pop()
         self.put(0x0b)
 
+    def many_value(self, t, depth):
+        """A block or if with parameters and several results, of which the first stays."""
+        r = self.r
+        params = tuple(r.choice(TYPES) for _ in range(r.choice([0, 1, 2])))
+        results = (t, *(r.choice(TYPES) for _ in range(r.choice([0, 1, 2, 4]))))
+        for p in params:
+            self.expr(p, depth - 1)
+        branches = r.choice([1, 2])
+        if branches == 2:
+            self.condition(depth - 1)
+        self.put(0x04 if branches == 2 else 0x02, sleb(self.m.type_index((params, results))))
+        self.labels.append((results, False))
+        for part in range(branches):
+            if part:
+                self.put(0x05)
+            for p in reversed(params):
+                self.store_into(p)
+            self.statements(depth)
+            for q in results:
+                self.expr(q, depth - 1)
+            if r.random() < .4:
+                self.condition(1)
+                self.put(0x0d, 0)
+        self.labels.pop()
+        self.put(0x0b)
+        for q in reversed(results[1:]):
+            self.store_into(q)
+
+    def store_into(self, t):
+        """The top of the stack into a local, or nowhere."""
+        k = self.local_of(t, write=True)
+        self.put(0x1a) if k is None else self.put(0x21, uleb(k))
+
+    def pile(self, t, depth):
+        """More operands than there are registers."""
+        n = self.r.choice([3, 8, 20])
+        self.room -= n
+        for _ in range(n):
+            self.expr(t, 1)
+        for _ in range(n - 1):
+            self.put(self.r.choice(BIN[t]))
+
+    def trunc(self, t, depth):
+        code, source = self.r.choice(TRUNC[t])
+        self.expr(source, depth - 1)
+        self.put(code)
+
     def call_value(self, t, depth):
         """A call whose last result is of type t, the others dropped into locals; else a constant."""
-        fits = [i for i, (_, q) in enumerate(self.m.funcs) if q and q[0] == t]
+        fits = [i for i, (_, q) in enumerate(self.m.space) if q and q[0] == t]
         if not fits:
             return self.put(self.m.constant(t))
         i = self.r.choice(fits)
-        params, results = self.m.funcs[i]
+        params, results = self.m.space[i]
         for p in params:
             self.expr(p, depth - 2)
         if self.r.random() < .35:
@@ -394,8 +447,7 @@ class Function:
         else:
             self.put(0x10, uleb(i))
         for q in reversed(results[1:]):
-            k = self.local_of(q, write=True)
-            self.put(0x1a) if k is None else self.put(0x21, uleb(k))
+            self.store_into(q)
 
     def table_index(self, i):
         """Function i's place in the table, rarely a wrong one."""
@@ -501,10 +553,10 @@ class Function:
         self.put(0x04, 0x40)
         self.labels.append(((), False))
         label = r.randrange(len(self.labels))
-        tail = [i for i, s in enumerate(self.m.funcs) if s[1] == self.results]
+        tail = [i for i, s in enumerate(self.m.space) if s[1] == self.results]
         if r.random() < .15 and tail:
             i = r.choice(tail)
-            for p in self.m.funcs[i][0]:
+            for p in self.m.space[i][0]:
                 self.expr(p, 1)
             self.put(0x12, uleb(i))
         elif r.random() < .3:
