@@ -1,11 +1,12 @@
 /* Parses the command line by the tables options.def and commands.def.
  *
- * Owns the lists of an rl_args; every string stays argv's. Runs once, on the main thread. Not getopt_long: it knows
- * neither which command an option belongs to nor the nearest name of a misspelt one, permutes arguments that belong
- * to the guest, and its own table would be a second list of what options.def already says. */
+ * Owns the lists of an rl_args; every string stays argv's. Runs once, on the main thread. The C library's getopt_long
+ * splits the words, given a table of the options that the command takes; what it does not do is here: values checked
+ * against their rows, the nearest name of a misspelt one. argp was not taken: its help is laid out from a second table. */
 #include "src/cli/args.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -156,7 +157,23 @@ static bool store(rl_args *a, rl_opt opt, const char *text) {
 
 /* ---- the line ---- */
 
-static bool unknown_option(rl_cmd c, const char *name, size_t len) {
+enum { LONG = 256 }; /* getopt's value for a long option is LONG + its rl_opt */
+
+/* The options of one command, and --help and --version, as getopt_long wants them. */
+static void option_table(rl_cmd c, struct option out[RL_OPT_COUNT + 3]) {
+    u32 n = 0;
+    out[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    out[n++] = (struct option){"version", no_argument, NULL, 'V'};
+    for (int o = 0; o < RL_OPT_COUNT; o++)
+        if (rl_opt_rows[o].commands >> c & 1)
+            out[n++] = (struct option){rl_opt_rows[o].name,
+                                       rl_opt_rows[o].kind == RL_OPT_flag ? no_argument : required_argument, NULL, LONG + o};
+    out[n] = (struct option){0};
+}
+
+static bool unknown_option(rl_cmd c, const char *word) {
+    const char *name = word + 2;
+    size_t len = strcspn(name, "=");
     for (int o = 0; o < RL_OPT_COUNT; o++)
         if (strlen(rl_opt_rows[o].name) == len && !memcmp(rl_opt_rows[o].name, name, len)) {
             int owner = __builtin_ctz(rl_opt_rows[o].commands);
@@ -168,24 +185,13 @@ static bool unknown_option(rl_cmd c, const char *name, size_t len) {
     return false;
 }
 
-/* One option at argv[*at]; moves *at past its value when that is a word of its own. */
-static bool parse_option(rl_args *a, int argc, char **argv, int *at) {
-    const char *name = argv[*at] + 2, *eq = strchr(name, '=');
-    size_t len = eq ? (size_t)(eq - name) : strlen(name);
-    for (int o = 0; o < RL_OPT_COUNT; o++) {
-        const rl_opt_row *row = &rl_opt_rows[o];
-        if (!(row->commands >> a->command & 1) || strlen(row->name) != len || memcmp(row->name, name, len)) continue;
-        if (row->kind == RL_OPT_flag) {
-            if (eq) rl_cli_usage("--%s takes no value", row->name);
-            return !eq && store(a, (rl_opt)o, NULL);
-        }
-        if (!eq && *at + 1 >= argc) {
-            rl_cli_usage("--%s wants a value: %s", row->name, row->value);
-            return false;
-        }
-        return store(a, (rl_opt)o, eq ? eq + 1 : argv[++*at]);
-    }
-    return unknown_option(a->command, name, len);
+/* Explains what getopt_long refused: `word` is the one it stands at, optopt the option when it knows it. */
+static bool refused(rl_cmd c, int why, const char *word) {
+    if (why == ':') rl_cli_usage("--%s wants a value: %s", rl_opt_rows[optopt - LONG].name, rl_opt_rows[optopt - LONG].value);
+    else if (optopt >= LONG) rl_cli_usage("--%s takes no value", rl_opt_rows[optopt - LONG].name);
+    else if (!strncmp(word, "--", 2)) return unknown_option(c, word);
+    else rl_cli_usage("unknown option -%c; options begin with two dashes", optopt);
+    return false;
 }
 
 /* The command named by the first word, or RL_CMD_COUNT. */
@@ -218,35 +224,22 @@ static bool check_operands(const rl_args *a, bool named) {
 
 bool rl_args_parse(rl_args *a, int argc, char **argv) {
     *a = (rl_args){.operands = argv + argc};
-    int at = 1, kept = 0;
-    rl_cmd named = at < argc ? find_command(argv[at]) : RL_CMD_COUNT;
+    rl_cmd named = argc > 1 ? find_command(argv[1]) : RL_CMD_COUNT;
     a->command = named < RL_CMD_COUNT ? named : RL_CMD_run;
-    at += named < RL_CMD_COUNT;
-    bool options = true;
-    for (; at < argc; at++) {
-        const char *word = argv[at];
-        if (options && !strcmp(word, "--")) {
-            options = false;
-        } else if (options && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
-            a->help = true;
-        } else if (options && (!strcmp(word, "--version") || !strcmp(word, "-V"))) {
-            a->version = true;
-        } else if (options && word[0] == '-' && word[1] == '-') {
-            if (!parse_option(a, argc, argv, &at)) return false;
-        } else if (options && word[0] == '-' && word[1]) {
-            rl_cli_usage("unknown option %s; options begin with two dashes", word);
-            return false;
-        } else if (a->command == RL_CMD_run) { /* the rest is the guest's */
-            a->operands = argv + at;
-            a->noperands = argc - at;
-            break;
-        } else { /* operands may stand between options: they move to the front of argv */
-            argv[1 + kept++] = argv[at];
-            a->operands = argv + 1;
-            a->noperands = kept;
-        }
+    if (named < RL_CMD_COUNT) argc--, argv++;
+    struct option table[RL_OPT_COUNT + 3];
+    option_table(a->command, table);
+    /* run: what follows the file is the guest's */
+    const char *words = a->command == RL_CMD_run ? "+:hV" : ":hV";
+    optind = 0;
+    for (int found; (found = getopt_long(argc, argv, words, table, NULL)) != -1;) {
+        if (found == 'h') a->help = true;
+        else if (found == 'V') a->version = true;
+        else if (found < LONG) return refused(a->command, found, argv[optind - 1]);
+        else if (!store(a, (rl_opt)(found - LONG), optarg)) return false;
     }
-    if (a->command != RL_CMD_run && kept && 1 + kept < argc) argv[1 + kept] = NULL;
+    a->operands = argv + optind;
+    a->noperands = argc - optind;
     return check_operands(a, named < RL_CMD_COUNT);
 }
 

@@ -57,7 +57,7 @@ typedef struct rl_opt_row {
 extern const rl_cmd_row rl_cmd_rows[RL_CMD_COUNT];
 extern const rl_opt_row rl_opt_rows[RL_OPT_COUNT];
 
-/* Parses argv (reorders nothing, keeps pointers into it). false after it has explained the mistake on standard
+/* Parses argv (moves operands behind options, keeps pointers into it). false after it has explained the mistake on standard
  * error: exit with status 2. `a` is filled either way; rl_args_fini frees it. */
 bool rl_args_parse(rl_args *a, int argc, char **argv);
 void rl_args_fini(rl_args *a);
