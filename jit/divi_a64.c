@@ -4,49 +4,15 @@
  * Invariant: dividend in RL_REG_DIV_A, quotient to there or remainder to RL_REG_DIV_D; besides these only x17 and x15
  * are written. Pure functions of the divisor, any thread. Not taken: Lemire's remainder without a quotient, which saves
  * nothing where the remainder is one msub. */
-#include "jit/masm.h"
 #include "jit/a64.h"
-
-typedef unsigned __int128 u128;
+#include "jit/divi.h"
+#include "jit/masm.h"
 
 enum { K = 17 /* the constant */, T = 15 /* a value on the way */ };
-
-static inline bool is_pow2(u64 x) { return x && !(x & (x - 1)); }
 
 static inline void put(rl_masm *m, u32 word) {
     rl_store32(m->p, word);
     m->p += 4;
-}
-
-/* The smallest s with a multiplier m = floor(2^(bits+s) / d) + 1 that fits in `bits` bits and whose error
- * m * d - 2^(bits+s) is at most 2^(s+extra). False: none. */
-static bool magic(u64 d, u32 bits, u32 extra, u64 *mult, u32 *s_out) {
-    for (u32 s = 0; s < bits; s++) {
-        u128 n = (u128)1 << (bits + s), q = n / d + 1;
-        if (q >> bits) return false; /* only grows with s */
-        if (q * d - n <= (u128)1 << (s + extra)) {
-            *mult = (u64)q;
-            *s_out = s;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* For an even d when no multiplier of 64 bits serves: n >> tz has so many bits less that one for d >> tz does. */
-static bool magic_even(u64 d, u64 *mult, u32 *s_out, u32 *tz_out) {
-    u32 tz = (u32)__builtin_ctzll(d);
-    u64 odd = d >> tz;
-    if (!tz) return false;
-    for (u32 s = 0; s < 64; s++) {
-        u128 n = (u128)1 << (64 + s), q = n / odd + 1;
-        if (q * odd - n > (u128)1 << (s + tz)) continue;
-        *mult = (u64)q;
-        *s_out = s;
-        *tz_out = tz;
-        return true;
-    }
-    return false;
 }
 
 static void constant(rl_masm *m, u64 v) { rl_masm_movi(m, RL_W64, RL_A64_X17, v); }
@@ -55,7 +21,7 @@ static void constant(rl_masm *m, u64 v) { rl_masm_movi(m, RL_W64, RL_A64_X17, v)
 static void divu32(rl_masm *m, u32 q, u32 n, u32 d) {
     u64 mult;
     u32 s;
-    if (magic(d, 32, 0, &mult, &s)) {
+    if (rl_divi_magic(d, 32, 0, &mult, &s)) {
         constant(m, mult);
         put(m, a64_mul(1, q, n, K));
         put(m, a64_lsr(1, q, q, 32 + s));
@@ -68,7 +34,7 @@ static void divu32(rl_masm *m, u32 q, u32 n, u32 d) {
 static void divu64(rl_masm *m, u32 q, u32 n, u64 d) {
     u64 mult;
     u32 s, tz = 0;
-    if (magic(d, 64, 0, &mult, &s) || magic_even(d, &mult, &s, &tz)) {
+    if (rl_divi_magic(d, 64, 0, &mult, &s) || rl_divi_magic_even(d, &mult, &s, &tz)) {
         constant(m, mult);
         if (tz) put(m, a64_lsr(1, T, n, tz));
         put(m, a64_umulh(q, tz ? (u32)T : n, K));
@@ -77,7 +43,7 @@ static void divu64(rl_masm *m, u32 q, u32 n, u64 d) {
     }
     /* a multiplier of 65 bits, 2^64 + m': q = (t + (n - t) / 2) >> (l - 1) with t = high(n * m') */
     u32 l = 64 - (u32)__builtin_clzll(d - 1);
-    constant(m, (u64)(((u128)1 << 64) * (((u128)1 << l) - d) / d + 1));
+    constant(m, rl_divi_magic_wide(d, l));
     put(m, a64_umulh(K, n, K));
     put(m, a64_add(A64_SUB, 1, T, n, K, A64_LSL, 0));
     put(m, a64_add(A64_ADD, 1, q, K, T, A64_LSR, 1));
@@ -88,7 +54,7 @@ static void divu64(rl_masm *m, u32 q, u32 n, u64 d) {
 static void divs32(rl_masm *m, u32 q, u32 n, u32 d) {
     u64 mult = 0;
     u32 s = 0;
-    bool ok = magic(d, 32, 1, &mult, &s);
+    bool ok = rl_divi_magic(d, 32, 1, &mult, &s);
     rl_assert(ok);
     constant(m, mult);
     if (mult <= INT32_MAX) {
@@ -104,7 +70,7 @@ static void divs32(rl_masm *m, u32 q, u32 n, u32 d) {
 static void divs64(rl_masm *m, u32 q, u32 n, u64 d) {
     u64 mult = 0;
     u32 s = 0;
-    bool ok = magic(d, 64, 1, &mult, &s);
+    bool ok = rl_divi_magic(d, 64, 1, &mult, &s);
     rl_assert(ok);
     constant(m, mult);
     put(m, a64_smulh(K, n, K));
@@ -143,7 +109,7 @@ u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm) {
     if (negative) d = w == RL_W32 ? (u32)-(u32)d : -d;
     u32 n = A64(RL_REG_DIV_A), r = A64(RL_REG_DIV_D), q = rem ? r : n;
     u8 result = rem ? RL_REG_DIV_D : RL_REG_DIV_A;
-    if (is_pow2(d)) {
+    if (rl_is_pow2(d)) {
         if (is_signed) divs_pow2(m, rem, w, (u32)__builtin_ctzll(d), negative);
         else divu_pow2(m, rem, w, (u32)__builtin_ctzll(d));
         return result;

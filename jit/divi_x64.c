@@ -5,29 +5,11 @@
  * Invariant: dividend in rax, quotient to rax or remainder to rdx; only these two and RL_REG_TMP are written. Pure
  * functions of the divisor, any thread. Not taken: dispatch on the operand's size at run time, which would help 64-bit
  * values that happen to be small but costs a branch each time. */
+#include "jit/divi.h"
 #include "jit/masm.h"
 #include "jit/x64.h"
 
 #define TMP RL_REG_TMP
-
-typedef unsigned __int128 u128;
-
-static inline bool is_pow2(u64 x) { return x && !(x & (x - 1)); }
-
-/* The smallest s <= most with a multiplier m = floor(2^(bits+s) / d) + 1 that fits in `bits` bits and whose error
- * m * d - 2^(bits+s) is at most 2^(s+extra). False: none. */
-static bool magic(u64 d, u32 bits, u32 extra, u64 *mult, u32 *s_out) {
-    for (u32 s = 0; s < bits; s++) {
-        u128 n = (u128)1 << (bits + s), q = n / d + 1;
-        if (q >> bits) return false; /* only grows with s */
-        if (q * d - n <= (u128)1 << (s + extra)) {
-            *mult = (u64)q;
-            *s_out = s;
-            return true;
-        }
-    }
-    return false;
-}
 
 static u8 *shr_if(u8 *p, u32 n, u32 w, u32 d, u32 k) { return k ? x64_shift_i(p, n, w, d, k) : p; }
 
@@ -69,7 +51,7 @@ static u8 *divu32(u8 *p, bool rem, u32 d) {
         p = x64_movi(p, RL_RAX, d);
         return x64_unary(p, X64_MUL, 1, TMP);
     }
-    if (magic(d, 32, 0, &mult, &s)) {
+    if (rl_divi_magic(d, 32, 0, &mult, &s)) {
         if (mult <= INT32_MAX) {
             p = x64_imul_i(p, 1, RL_RAX, RL_RAX, (i32)mult);
         } else {
@@ -83,26 +65,10 @@ static u8 *divu32(u8 *p, bool rem, u32 d) {
     return x64_mov_rr(p, 1, RL_RAX, RL_RDX);
 }
 
-/* For an even d when no multiplier of 64 bits serves: n >> tz has so many bits less that one for d >> tz does. */
-static bool magic_even(u64 d, u64 *mult, u32 *s_out, u32 *tz_out) {
-    u32 tz = (u32)__builtin_ctzll(d);
-    u64 odd = d >> tz;
-    if (!tz) return false;
-    for (u32 s = 0; s < 64; s++) {
-        u128 n = (u128)1 << (64 + s), q = n / odd + 1;
-        if (q * odd - n > (u128)1 << (s + tz)) continue;
-        *mult = (u64)q;
-        *s_out = s;
-        *tz_out = tz;
-        return true;
-    }
-    return false;
-}
-
 /* A multiplier of 65 bits, 2^64 + m': q = (t + (n - t) / 2) >> (l - 1) with t = high(n * m'), n in TMP and rax */
 static u8 *divu64_wide(u8 *p, u64 d) {
     u32 l = 64 - (u32)__builtin_clzll(d - 1);
-    p = x64_movi(p, RL_RDX, (u64)(((u128)1 << 64) * (((u128)1 << l) - d) / d + 1));
+    p = x64_movi(p, RL_RDX, rl_divi_magic_wide(d, l));
     p = x64_unary(p, X64_MUL, 1, RL_RDX);
     p = x64_mov_rr(p, 1, RL_RAX, TMP);
     p = x64_alu_rr(p, X64_SUB, 1, RL_RAX, RL_RDX);
@@ -114,7 +80,7 @@ static u8 *divu64_wide(u8 *p, u64 d) {
 static u8 *divu64(u8 *p, bool rem, u64 d) {
     u64 mult;
     u32 s, tz = 0;
-    bool ok = magic(d, 64, 0, &mult, &s) || magic_even(d, &mult, &s, &tz);
+    bool ok = rl_divi_magic(d, 64, 0, &mult, &s) || rl_divi_magic_even(d, &mult, &s, &tz);
     if (rem || !ok) p = x64_mov_rr(p, 1, TMP, RL_RAX);
     if (ok) {
         p = shr_if(p, X64_SHR, 1, RL_RAX, tz);
@@ -149,7 +115,7 @@ static u8 *divs_pow2(u8 *p, bool rem, rl_width w, u32 k, bool negative) {
 static u8 *divs32(u8 *p, bool rem, u32 d, bool negative) {
     u64 mult = 0;
     u32 s = 0;
-    bool ok = magic(d, 32, 1, &mult, &s);
+    bool ok = rl_divi_magic(d, 32, 1, &mult, &s);
     rl_assert(ok);
     p = x64_rr(p, X64_MOVSXD, RL_RDX, RL_RAX);
     if (mult <= INT32_MAX) {
@@ -176,7 +142,7 @@ static u8 *divs32(u8 *p, bool rem, u32 d, bool negative) {
 static u8 *divs64(u8 *p, bool rem, u64 d, bool negative) {
     u64 mult = 0;
     u32 s = 0;
-    bool ok = magic(d, 64, 1, &mult, &s);
+    bool ok = rl_divi_magic(d, 64, 1, &mult, &s);
     rl_assert(ok);
     p = x64_mov_rr(p, 1, TMP, RL_RAX);
     p = x64_movi(p, RL_RDX, mult);
@@ -195,12 +161,12 @@ u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm) {
     u64 d = w == RL_W32 ? (u32)imm : (u64)imm;
     u8 *p = m->p;
     if (op == RL_DIV_U || op == RL_REM_U) {
-        if (is_pow2(d)) m->p = divu_pow2(p, rem, w, (u32)__builtin_ctzll(d));
+        if (rl_is_pow2(d)) m->p = divu_pow2(p, rem, w, (u32)__builtin_ctzll(d));
         else m->p = w == RL_W32 ? divu32(p, rem, (u32)d) : divu64(p, rem, d);
     } else {
         negative = w == RL_W32 ? (i32)d < 0 : (i64)d < 0;
         if (negative) d = w == RL_W32 ? (u32)-(u32)d : -d;
-        if (is_pow2(d)) m->p = divs_pow2(p, rem, w, (u32)__builtin_ctzll(d), negative);
+        if (rl_is_pow2(d)) m->p = divs_pow2(p, rem, w, (u32)__builtin_ctzll(d), negative);
         else m->p = w == RL_W32 ? divs32(p, rem, (u32)d, negative) : divs64(p, rem, d, negative);
     }
     return rem ? RL_REG_DIV_D : RL_REG_DIV_A;

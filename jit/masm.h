@@ -1,4 +1,4 @@
-/* The portable macro-assembler: what the front end may ask of a machine. One body per target (masm_x64.c, masm_a64.c),
+/* The portable macro-assembler: what the front end may ask of a machine. One body per target (masm_x64.c, masm_a64.c; masm.c is what they share),
  * the same functions in the same order. Three-address: d may be any register, also equal to a or b; the body uses
  * RL_REG_TMP / RL_REG_FTMP where the machine needs two-address shuffling. Unless noted, flags are not preserved.
  *
@@ -201,5 +201,19 @@ void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind);
 /* entry i of a lazy table: jumps to glue that compiles function `func` of `code` and continues there with all
  * argument registers intact */
 void rl_masm_lazy_stub(rl_masm *m, const void *code, u32 func);
+
+/* ---- for the bodies ---- */
+#define RL_TABLE_ENTRY 0x80000000u /* in the position of a label's use: an entry of a switch table */
+#define RL_POOL_SCAN 24u           /* entries of the pool looked at for an equal one */
+/* Room for one more in a growing array (`array` points at the pointer to its elements of `size` bytes); false: out of
+ * memory, the masm has failed. */
+bool rl_masm_more_slow(rl_masm *m, void *array, u32 *cap, size_t size);
+static inline bool rl_masm_more(rl_masm *m, void *array, u32 count, u32 *cap, size_t size) {
+    return RL_LIKELY(count < *cap) || rl_masm_more_slow(m, array, cap, size);
+}
+u32 rl_masm_pool_entry(rl_masm *m, u64 bits);               /* index of a constant in the pool, which gets it if need be */
+void rl_masm_pool_use(rl_masm *m, u32 at, u32 entry);       /* `at`: what rl_masm_pool has to patch */
+u32 rl_masm_table_of(const rl_masm *m, u32 at);             /* start of the switch table that contains the entry at `at` */
+static inline bool rl_is_pow2(u64 x) { return x && !(x & (x - 1)); }
 
 #endif

@@ -10,8 +10,6 @@
  * operation for the sake of functions nobody writes by hand. */
 #include "jit/masm.h"
 
-#include <stdlib.h>
-
 #include "jit/a64.h"
 #include "jit/stub.h"
 
@@ -20,9 +18,6 @@
 #define S1 17u   /* x17 */
 #define S2 15u   /* x15 */
 #define S3 14u   /* x14 */
-#define SLACK 64
-#define FIRST_BYTES 65536u
-#define TABLE_ENTRY 0x80000000u /* in a label use's position: an entry of a switch table */
 
 static inline void put(rl_masm *m, u32 word) {
     rl_store32(m->p, word);
@@ -31,84 +26,14 @@ static inline void put(rl_masm *m, u32 word) {
 
 /* ---- buffer ---- */
 
-bool rl_masm_init(rl_masm *m, rl_flavour flavour) {
-    *m = (rl_masm){ .flavour = (u8)flavour };
-    m->base = malloc(FIRST_BYTES + SLACK);
-    if (!m->base) return false;
-    m->p = m->base;
-    m->end = m->base + FIRST_BYTES;
-    return true;
-}
-
-void rl_masm_fini(rl_masm *m) {
-    free(m->base);
-    free(m->pool);
-    free(m->pool_uses);
-    free(m->tables);
-    free(m->label_uses);
-    *m = (rl_masm){ 0 };
-}
-
-void rl_masm_reset(rl_masm *m) {
-    m->p = m->base;
-    m->failed = m->too_far = false;
-    m->pool_count = m->nuses = m->ntables = m->nlabel_uses = m->zero_at = 0;
-}
-
-/* After a failure the buffer keeps its size, which any one operation fits into, and operations that write to older
- * positions (bind, pool, prologue, tables) do nothing. */
-void rl_masm_grow(rl_masm *m, u32 bytes) {
-    size_t used = (size_t)(m->p - m->base), want = (size_t)(m->end - m->base);
-    while (want - used < bytes) want *= 2;
-    u8 *base = want <= RL_MASM_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
-    if (!base) {
-        m->failed = true;
-        m->p = m->base;
-        return;
-    }
-    m->base = base;
-    m->p = base + used;
-    m->end = base + want;
-}
-
 void rl_masm_align(rl_masm *m, u32 to) {
     while (rl_masm_pos(m) & (to - 1)) put(m, a64_nop());
 }
 
-/* Room for one more in a growing array; false: out of memory, the masm has failed. */
-static bool more(rl_masm *m, void *array, u32 count, u32 *cap, size_t size) {
-    if (RL_LIKELY(count < *cap)) return true;
-    u32 n = *cap ? *cap * 2 : 64;
-    void *old, *p;
-    memcpy(&old, array, sizeof old);
-    p = n < UINT32_MAX / size ? realloc(old, n * size) : NULL;
-    if (!p) {
-        m->failed = true;
-        return false;
-    }
-    memcpy(array, &p, sizeof p);
-    *cap = n;
-    return true;
-}
-
 /* ---- constants ---- */
 
-#define POOL_SCAN 24u /* entries looked at for an equal one */
-
-static u32 pool_entry(rl_masm *m, u64 bits) {
-    u32 first = m->pool_count > POOL_SCAN ? m->pool_count - POOL_SCAN : 0;
-    for (u32 i = m->pool_count; i-- > first;)
-        if (m->pool[i] == bits) return i;
-    if (!more(m, &m->pool, m->pool_count, &m->pool_cap, sizeof *m->pool)) return 0;
-    m->pool[m->pool_count] = bits;
-    return m->pool_count++;
-}
-
 /* The literal load about to be written refers to this entry. */
-static void pool_used(rl_masm *m, u32 entry) {
-    if (!more(m, &m->pool_uses, m->nuses, &m->uses_cap, sizeof *m->pool_uses)) return;
-    m->pool_uses[m->nuses++] = (struct rl_pool_use){ rl_masm_pos(m), entry };
-}
+static void pool_used(rl_masm *m, u32 entry) { rl_masm_pool_use(m, rl_masm_pos(m), entry); }
 
 static inline u32 part16(u64 v, u32 i) { return (u32)(v >> (16 * i)) & 0xffff; }
 
@@ -240,16 +165,6 @@ static void access_mem(rl_masm *m, u32 access, u32 t, rl_mem a) {
 
 /* ---- queries ---- */
 
-rl_cc rl_cc_swap(rl_cc c) {
-    static const u8 swap[] = { [RL_CC_EQ] = RL_CC_EQ,     [RL_CC_NE] = RL_CC_NE,     [RL_CC_LT_S] = RL_CC_GT_S,
-                               [RL_CC_GE_S] = RL_CC_LE_S, [RL_CC_LT_U] = RL_CC_GT_U, [RL_CC_GE_U] = RL_CC_LE_U,
-                               [RL_CC_GT_S] = RL_CC_LT_S, [RL_CC_LE_S] = RL_CC_GE_S, [RL_CC_GT_U] = RL_CC_LT_U,
-                               [RL_CC_LE_U] = RL_CC_GE_U };
-    return (rl_cc)swap[c];
-}
-
-static inline bool is_pow2(u64 x) { return x && !(x & (x - 1)); }
-
 /* Constants without a form of their own go through x17, which costs no allocatable register. */
 bool rl_masm_imm_ok(rl_bin op, rl_width w, i64 imm) {
     (void)op, (void)w, (void)imm;
@@ -308,7 +223,7 @@ static void load_float(rl_masm *m, bool f64, u32 d, u64 bits) {
         load_imm(m, f64, S1, bits);
         put(m, a64_fcvt(A64_FMOV_IN, f64, f64, d, S1));
     } else {
-        pool_used(m, pool_entry(m, bits));
+        pool_used(m, rl_masm_pool_entry(m, bits));
         put(m, (f64 ? A64_LDR_LIT64 : A64_LDR_LIT32) | d);
     }
 }
@@ -398,12 +313,12 @@ static void mul_imm(rl_masm *m, u32 w, u32 d, u32 a, u64 v) {
     if (!w) v = (u32)v;
     if (v == 0) {
         load_imm(m, 0, d, 0);
-    } else if (is_pow2(v)) {
+    } else if (rl_is_pow2(v)) {
         u32 k = (u32)__builtin_ctzll(v);
         if (k || d != a) put(m, k ? a64_lsl(w, d, a, k) : a64_mov(w, d, a));
-    } else if (is_pow2(v - 1)) {
+    } else if (rl_is_pow2(v - 1)) {
         put(m, a64_add(A64_ADD, w, d, a, a, A64_LSL, (u32)__builtin_ctzll(v - 1)));
-    } else if (v + 1 && is_pow2(v + 1) && (w || (u32)(v + 1))) { /* (a << k) - a, negated twice */
+    } else if (v + 1 && rl_is_pow2(v + 1) && (w || (u32)(v + 1))) { /* (a << k) - a, negated twice */
         put(m, a64_add(A64_SUB, w, S1, a, a, A64_LSL, (u32)__builtin_ctzll(v + 1)));
         put(m, a64_add(A64_SUB, w, d, A64_ZR, S1, A64_LSL, 0));
     } else {
@@ -496,7 +411,7 @@ static bool aim(u8 *at, i64 rel) {
 }
 
 static void wait_for(rl_masm *m, rl_label *l, u32 at) {
-    if (!more(m, &m->label_uses, m->nlabel_uses, &m->label_uses_cap, sizeof *m->label_uses)) return;
+    if (!rl_masm_more(m, &m->label_uses, m->nlabel_uses, &m->label_uses_cap, sizeof *m->label_uses)) return;
     m->label_uses[m->nlabel_uses++] = (struct rl_label_use){ at, l->chain };
     l->chain = m->nlabel_uses; /* index + 1 */
 }
@@ -622,13 +537,6 @@ void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l) {
     branch_cond(m, cond_of[cc], l);
 }
 
-/* Start of the switch table that contains the entry at `at`. */
-static u32 table_of(const rl_masm *m, u32 at) {
-    u32 i = m->ntables;
-    while (i > 1 && m->tables[i - 1] > at) i--;
-    return m->tables[i - 1];
-}
-
 void rl_masm_bind(rl_masm *m, rl_label *l) {
     u32 here = rl_masm_pos(m), use = l->chain;
     l->pos = (i32)here;
@@ -636,14 +544,14 @@ void rl_masm_bind(rl_masm *m, rl_label *l) {
     m->zero_at = 0; /* others arrive here */
     if (RL_UNLIKELY(m->failed)) return;
     for (; use; use = m->label_uses[use - 1].next) {
-        u32 at = m->label_uses[use - 1].at, pos = at & ~TABLE_ENTRY;
-        if (at & TABLE_ENTRY) rl_store32(m->base + pos, here - table_of(m, pos));
+        u32 at = m->label_uses[use - 1].at, pos = at & ~RL_TABLE_ENTRY;
+        if (at & RL_TABLE_ENTRY) rl_store32(m->base + pos, here - rl_masm_table_of(m, pos));
         else if (!aim(m->base + pos, (i64)here - pos)) m->too_far = true;
     }
 }
 
 u32 rl_masm_switch(rl_masm *m, u8 index, u32 n) {
-    if (m->failed || !more(m, &m->tables, m->ntables, &m->tables_cap, sizeof *m->tables)) return 0;
+    if (m->failed || !rl_masm_more(m, &m->tables, m->ntables, &m->tables_cap, sizeof *m->tables)) return 0;
     put(m, a64_adr(S1, 16));
     put(m, a64_ldstx(A64_ACCESS(2, 0, 2), S2, S1, A64(index), A64_UXTW, true)); /* ldrsw */
     put(m, a64_add(A64_ADD, 1, S1, S1, S2, A64_LSL, 0));
@@ -659,7 +567,7 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l) {
     if (m->failed) return;
     u32 at = table + 4 * i;
     if (l->pos >= 0) rl_store32(m->base + at, (u32)l->pos - table);
-    else wait_for(m, l, at | TABLE_ENTRY);
+    else wait_for(m, l, at | RL_TABLE_ENTRY);
 }
 
 /* ---- floats ---- */

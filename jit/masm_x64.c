@@ -11,111 +11,37 @@
 #include "jit/masm.h"
 
 #include <sys/platform/x86.h>
-#include <stdlib.h>
-
 #include "jit/stub.h"
 #include "jit/x64.h"
 
 #define TMP RL_REG_TMP
 #define FTMP RL_REG_FTMP
-#define SLACK 64             /* bytes behind m->end that encoders may scribble on */
-#define FIRST_BYTES 65536u
-#define TABLE_ENTRY 0x80000000u /* in a label chain: this use is an entry of a switch table */
 
 x64_cpu rl_x64_cpu;
 
 /* ---- buffer ---- */
-
-bool rl_masm_init(rl_masm *m, rl_flavour flavour) {
-    *m = (rl_masm){ .flavour = (u8)flavour };
-    m->base = malloc(FIRST_BYTES + SLACK);
-    if (!m->base) return false;
-    m->p = m->base;
-    m->end = m->base + FIRST_BYTES;
-    return true;
-}
-
-void rl_masm_fini(rl_masm *m) {
-    free(m->base);
-    free(m->pool);
-    free(m->pool_uses);
-    free(m->tables);
-    *m = (rl_masm){ 0 };
-}
-
-void rl_masm_reset(rl_masm *m) {
-    m->p = m->base;
-    m->failed = false;
-    m->pool_count = m->nuses = m->ntables = 0;
-}
-
-/* After a failure the buffer keeps its size, which any one operation fits into, and operations that write to older
- * positions (bind, pool, prologue, tables) do nothing. */
-void rl_masm_grow(rl_masm *m, u32 bytes) {
-    size_t used = (size_t)(m->p - m->base), want = (size_t)(m->end - m->base);
-    while (want - used < bytes) want *= 2;
-    u8 *base = want <= RL_MASM_MAX && !m->failed ? realloc(m->base, want + SLACK) : NULL;
-    if (!base) {
-        m->failed = true;
-        m->p = m->base;
-        return;
-    }
-    m->base = base;
-    m->p = base + used;
-    m->end = base + want;
-}
 
 void rl_masm_align(rl_masm *m, u32 to) {
     u32 pos = rl_masm_pos(m);
     m->p = x64_nops(m->p, (u32)rl_align(pos, to) - pos);
 }
 
-/* Room for one more in a growing array; false: out of memory, the masm has failed. */
-static bool more(rl_masm *m, void *array, u32 count, u32 *cap, size_t size) {
-    if (RL_LIKELY(count < *cap)) return true;
-    u32 n = *cap ? *cap * 2 : 64;
-    void *old, *p;
-    memcpy(&old, array, sizeof old);
-    p = n < UINT32_MAX / size ? realloc(old, n * size) : NULL;
-    if (!p) {
-        m->failed = true;
-        return false;
-    }
-    memcpy(array, &p, sizeof p);
-    *cap = n;
-    return true;
-}
-
 /* ---- constant pool ---- */
-
-#define POOL_SCAN 24u /* entries looked at for an equal one */
-
-static u32 pool_entry(rl_masm *m, u64 bits) {
-    u32 first = m->pool_count > POOL_SCAN ? m->pool_count - POOL_SCAN : 0;
-    for (u32 i = m->pool_count; i-- > first;)
-        if (m->pool[i] == bits) return i;
-    if (!more(m, &m->pool, m->pool_count, &m->pool_cap, sizeof *m->pool)) return 0;
-    m->pool[m->pool_count] = bits;
-    return m->pool_count++;
-}
 
 /* Two equal neighbours, 16-byte aligned: a mask for a whole vector register. */
 static u32 pool_mask(rl_masm *m, u64 bits) {
-    u32 first = m->pool_count > POOL_SCAN ? (m->pool_count - POOL_SCAN) & ~1u : 0;
+    u32 first = m->pool_count > RL_POOL_SCAN ? (m->pool_count - RL_POOL_SCAN) & ~1u : 0;
     for (u32 i = first; i + 1 < m->pool_count; i += 2)
         if (m->pool[i] == bits && m->pool[i + 1] == bits) return i;
     for (u32 n = 2 + (m->pool_count & 1); n > 0; n--) {
-        if (!more(m, &m->pool, m->pool_count, &m->pool_cap, sizeof *m->pool)) return 0;
+        if (!rl_masm_more(m, &m->pool, m->pool_count, &m->pool_cap, sizeof *m->pool)) return 0;
         m->pool[m->pool_count++] = bits;
     }
     return m->pool_count - 2;
 }
 
 /* The displacement just written (the last 4 bytes before p) refers to this entry. */
-static void pool_used(rl_masm *m, u8 *p, u32 entry) {
-    if (!more(m, &m->pool_uses, m->nuses, &m->uses_cap, sizeof *m->pool_uses)) return;
-    m->pool_uses[m->nuses++] = (struct rl_pool_use){ (u32)(p - m->base) - 4, entry };
-}
+static void pool_used(rl_masm *m, u8 *p, u32 entry) { rl_masm_pool_use(m, (u32)(p - m->base) - 4, entry); }
 
 static const x64_mem rip = { X64_RIP, RL_RSP, 0, 0, 0 };
 
@@ -170,21 +96,12 @@ static inline x64_mem touch(rl_masm *m, rl_mem a) {
 
 /* ---- queries ---- */
 
-rl_cc rl_cc_swap(rl_cc c) {
-    static const u8 swap[] = { [RL_CC_EQ] = RL_CC_EQ,     [RL_CC_NE] = RL_CC_NE,     [RL_CC_LT_S] = RL_CC_GT_S,
-                               [RL_CC_GE_S] = RL_CC_LE_S, [RL_CC_LT_U] = RL_CC_GT_U, [RL_CC_GE_U] = RL_CC_LE_U,
-                               [RL_CC_GT_S] = RL_CC_LT_S, [RL_CC_LE_S] = RL_CC_GE_S, [RL_CC_GT_U] = RL_CC_LT_U,
-                               [RL_CC_LE_U] = RL_CC_GE_U };
-    return (rl_cc)swap[c];
-}
-
 static inline bool fits32(i64 imm) { return imm == (i32)imm; }
-static inline bool is_pow2(u64 x) { return x && !(x & (x - 1)); }
 
 bool rl_masm_imm_ok(rl_bin op, rl_width w, i64 imm) {
     if (w == RL_W32 || op >= RL_BIN_SHL || fits32(imm)) return true;
     if (op == RL_BIN_AND) return (u64)imm <= UINT32_MAX;
-    return op == RL_BIN_MUL && is_pow2((u64)imm);
+    return op == RL_BIN_MUL && rl_is_pow2((u64)imm);
 }
 bool rl_masm_cmp_imm_ok(rl_width w, i64 imm) { return w == RL_W32 || fits32(imm); }
 bool rl_masm_st_imm_ok(rl_ldst kind, i64 imm) {
@@ -233,7 +150,7 @@ void rl_masm_fmovi(rl_masm *m, rl_type t, u8 d, u64 bits) {
         return;
     }
     m->p = x64_rm(m->p, t == RL_F32 ? X64_MOVSS : X64_MOVSD, d, rip);
-    pool_used(m, m->p, pool_entry(m, bits));
+    pool_used(m, m->p, rl_masm_pool_entry(m, bits));
 }
 
 #define ROW(op) { (u8)(0xf2f36600u >> (8 * ((op) >> 12 & 3))), ((op) >> 12 & 3) != 0, 0x40 | ((op) >> 13 & 8), ((op) & X64_BREG) != 0, \
@@ -376,7 +293,7 @@ static u8 *muli(u8 *p, rl_width w, u8 d, u8 a, i64 imm) {
     if (u == 0) return x64_movi(p, d, 0);
     if (u == 3 || u == 5 || u == 9) {
         if ((a & 7) != 5) return x64_lea(p, w, d, (x64_mem){ a, a, (u8)__builtin_ctz((u32)u - 1), 0, 0 });
-    } else if (is_pow2(u)) {
+    } else if (rl_is_pow2(u)) {
         u32 k = (u32)__builtin_ctzll(u);
         if (k == 1 && d != a) return lea_add(p, w, d, a, a);
         p = mov_if(p, w, d, a);
@@ -617,28 +534,21 @@ void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l) {
     m->p = p;
 }
 
-/* Start of the switch table that contains the entry at `at`. */
-static u32 table_of(const rl_masm *m, u32 at) {
-    u32 i = m->ntables;
-    while (i > 1 && m->tables[i - 1] > at) i--;
-    return m->tables[i - 1];
-}
-
 void rl_masm_bind(rl_masm *m, rl_label *l) {
     u32 here = rl_masm_pos(m), at = l->chain;
     l->pos = (i32)here;
     l->chain = 0;
     if (RL_UNLIKELY(m->failed)) return;
     while (at) {
-        u32 pos = at & ~TABLE_ENTRY;
+        u32 pos = at & ~RL_TABLE_ENTRY;
         u32 next = rl_load32(m->base + pos);
-        rl_store32(m->base + pos, here - (at & TABLE_ENTRY ? table_of(m, pos) : pos + 4));
+        rl_store32(m->base + pos, here - (at & RL_TABLE_ENTRY ? rl_masm_table_of(m, pos) : pos + 4));
         at = next;
     }
 }
 
 u32 rl_masm_switch(rl_masm *m, u8 index, u32 n) {
-    if (m->failed || !more(m, &m->tables, m->ntables, &m->tables_cap, sizeof *m->tables)) return 0;
+    if (m->failed || !rl_masm_more(m, &m->tables, m->ntables, &m->tables_cap, sizeof *m->tables)) return 0;
     u8 *p = x64_lea(m->p, 1, TMP, rip), *disp = p - 4;
     p = x64_rm(p, X64_MOVSXD, index, (x64_mem){ TMP, index, 2, 0, 0 });
     p = x64_alu_rr(p, X64_ADD, 1, TMP, index);
@@ -659,7 +569,7 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l) {
         rl_store32(m->base + at, (u32)l->pos - table);
     } else {
         rl_store32(m->base + at, l->chain);
-        l->chain = at | TABLE_ENTRY;
+        l->chain = at | RL_TABLE_ENTRY;
     }
 }
 
@@ -768,7 +678,7 @@ void rl_masm_fbini(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, u64 bits) {
         a = d;
     }
     m->p = fbin_mem(m->p, op, t == RL_F64, d, a, rip);
-    pool_used(m, m->p, pool_entry(m, t == RL_F32 ? (u32)bits : bits));
+    pool_used(m, m->p, rl_masm_pool_entry(m, t == RL_F32 ? (u32)bits : bits));
 }
 
 /* d = op a for scalar operations that would merge into d's old upper part: cuts the dependency on it */
@@ -790,7 +700,7 @@ void rl_masm_fun(rl_masm *m, rl_fun op, rl_type t, u8 d, u8 a) {
             m->p = vmask(m, p, X64_XORPS, d, a, sign);
         } else {
             p = x64_rm(p, X64_MOVSD, FTMP, rip);
-            pool_used(m, p, pool_entry(m, sign));
+            pool_used(m, p, rl_masm_pool_entry(m, sign));
             m->p = x64_rr(fmov_if(p, d, a), X64_XORPS, d, FTMP);
         }
         break;
@@ -873,7 +783,7 @@ static u8 *trunc_signed(rl_masm *m, u8 *p, bool wide, bool f64, bool sat, u8 d, 
         /* in range still: down to -2^63 and -2^31, and for i32 from f64 everything above -2^31 - 1 */
         u64 bound = !f64 ? (wide ? 0xdf000000u : 0xcf000000u) : wide ? 0xc3e0000000000000u : 0xc1e0000000200000u;
         p = x64_rm(p, X64_UCOMIS(f64), a, rip);
-        pool_used(m, p, pool_entry(m, bound));
+        pool_used(m, p, rl_masm_pool_entry(m, bound));
         p = jump_cond(m, p, f64 && !wide ? X64_BE : X64_B, overflow);
         p = cmp_zero(p, f64, a);
         p = jump_cond(m, p, X64_B, overflow);
@@ -921,7 +831,7 @@ static u8 *trunc_u64(rl_masm *m, u8 *p, bool f64, bool sat, u8 d, u8 a, rl_label
     }
     p = x64_rr(p, X64_MOVAPS, FTMP, a);
     p = x64_rm(p, X64_SCALAR(f64, X64_FSUB), FTMP, rip);
-    pool_used(m, p, pool_entry(m, f64 ? 0x43e0000000000000u : 0x5f000000u));
+    pool_used(m, p, rl_masm_pool_entry(m, f64 ? 0x43e0000000000000u : 0x5f000000u));
     p = x64_rr(p, cvt, d, FTMP);
     p = x64_test_rr(p, 1, d, d);
     if (sat) {
