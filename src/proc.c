@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "src/base/os.h"
+#include "src/jobs.h"
 #include "src/sched.h"
 #include "src/upper.h"
 
@@ -143,6 +144,7 @@ static void drop_timer(void *o) {
 static void free_cold(rl_cold *c) {
     static void (*const drop[RL_RES_COUNT])(void *) = { drop_error, drop_module, drop_config, drop_timer };
     if (!c) return;
+    rl_job_abandon(c->job);
     for (u32 i = 0; i < RL_RES_COUNT; i++) rl_handles_fini(&c->res[i], drop[i]);
     RL_MAP_EACH(&c->links, s) free(s->val);
     rl_map_fini(&c->links);

@@ -44,6 +44,7 @@ typedef struct rl_cold {
     rl_handles res[RL_RES_COUNT];
     rl_map links;    /* pid: rl_link */
     rl_map monitors; /* pid: anything */
+    struct rl_job *job; /* the parked call waits for; NULL: none */
 } rl_cold;
 
 /* Lives at the top of its own stack slot, so that an idle process touches one page for both. Owned by the worker that

@@ -8,6 +8,7 @@
 
 #include "jit/engine.h"
 #include "src/base/os.h"
+#include "src/jobs.h"
 #include "src/sched.h"
 #include "src/upper.h"
 
@@ -105,6 +106,7 @@ static void clear(rl_rt *rt) {
         }
     }
     for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_worker_fini(&rt->workers[i]);
+    rl_pool_free(rt->pool);
     rl_stacks_fini(&rt->stacks);
     rl_pids_fini(&rt->pids);
     rl_names_fini(&rt->names);
@@ -145,7 +147,8 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     rl_stacks_init(&rt->stacks, c->max_stack);
     u32 n = RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
     rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
-    if (!rt->workers) return RL_ERR_NOMEM;
+    rt->pool = rl_pool_new();
+    if (!rt->workers || !rt->pool) return RL_ERR_NOMEM;
     rt->nworkers = n;
     rt->pids.threads = n > 1;
     rl_worker_self = rt->workers;

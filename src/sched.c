@@ -12,6 +12,7 @@
 
 #include "jit/trap.h"
 #include "src/base/os.h"
+#include "src/jobs.h"
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
@@ -35,6 +36,7 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
 
 void rl_worker_fini(rl_worker *w) {
     if (!w->rt) return;
+    while (atomic_load(&w->told)) rl_jobs_deliver(w); /* to nobody */
     rl_spares_fini(&w->spares);
     rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);
@@ -193,7 +195,8 @@ static i64 run_timers(rl_worker *w, bool *any) {
 
 /* Timers that are due, descriptors that are ready. With `wait`, sleeps until there is one, or somebody wakes us. */
 static void look(rl_worker *w, bool wait) {
-    bool any = false;
+    /* relaxed: it is the delivery that orders */
+    bool any = atomic_load_explicit(&w->told, memory_order_relaxed) && rl_jobs_deliver(w);
     w->ticks = 0;
     i64 timeout = run_timers(w, &any);
     if (any) wait = false;

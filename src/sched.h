@@ -36,6 +36,7 @@ typedef struct rl_worker {
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
     rl_runq runq;
+    _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */
     _Alignas(64) _Atomic bool asleep; /* in epoll, or about to; whoever clears it wakes it */
     pthread_mutex_t lock; /* of wheel and io, which other workers' processes may have to leave */
     rl_wheel wheel;
@@ -60,6 +61,7 @@ struct rl_rt {
     _Atomic u64 last_id;
     _Atomic u64 alive, alive_peak;   /* processes */
     _Atomic u64 memory, memory_peak; /* bytes */
+    struct rl_pool *pool;      /* of threads that run jobs */
     _Atomic u32 sleepers;      /* workers asleep */
     _Atomic bool stop;
     _Atomic int status;        /* exit status of the run, once stop is set; -1 before */

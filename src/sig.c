@@ -74,7 +74,8 @@ static bool take(rl_proc *p, rl_msg *m) {
         if (p->cold) rl_map_del(&p->cold->monitors, m->pid);
         break;
     case RL_SIG_FLAG: p->die_with_links = m->flag; break;
-    case RL_SIG_STARTED: p->ready = true; break;
+    case RL_SIG_STARTED:
+    case RL_SIG_JOB_DONE: p->ready = true; break;
     case RL_SIG_ALARM: alarm_rings(p, m); break;
     case RL_SIG_TIMER_SENT: {
         rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, m->pid);

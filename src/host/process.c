@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "src/base/os.h"
+#include "src/jobs.h"
 #include "src/host/guest.h"
 
 /* ---- modules ---- */
@@ -14,24 +15,66 @@ static i32 failed_with(rl_host *h, i32 id_ptr, const rl_diag *d, const char *mor
     return rl_guest_error(h, id_ptr, text);
 }
 
+/* A module on its way from bytes to a program, on the threads for jobs: a big one takes seconds. */
+typedef struct compiling {
+    rl_job job;
+    rl_flavour flavour;   /* of the processes that will be spawned from it */
+    rl_compile_mode mode;
+    rl_prog *prog;        /* NULL: it failed, and d and missing say how */
+    rl_diag d;
+    char *missing;
+    size_t size;
+    u8 bytes[];
+} compiling;
+
+static void compile(rl_job *j) {
+    compiling *c = RL_CONTAINER(j, compiling, job);
+    rl_code *code;
+    if (rl_prog_load(c->bytes, c->size, &c->prog, &c->missing, &c->d)) return;
+    if (!rl_code_get(c->prog->module, c->flavour, c->mode, 0, &code, &c->d)) return;
+    rl_prog_put(c->prog);
+    c->prog = NULL;
+}
+
+static void drop_compiling(rl_job *j) {
+    compiling *c = RL_CONTAINER(j, compiling, job);
+    rl_prog_put(c->prog);
+    free(c->missing);
+    free(c);
+}
+
+static void start_compiling(rl_host *h, i32 ptr, i32 len) {
+    rl_proc *p = rl_proc_of(h);
+    const rl_rt_config *config = p->worker->rt->config;
+    const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
+    if (!bytes) return;
+    compiling *c = malloc(sizeof *c + (u32)len);
+    if (!c) {
+        rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM));
+        return;
+    }
+    *c = (compiling){ .flavour = rl_flavour_pick(config->memory == RL_MEMORY_GUARDED), .mode = config->compile, .size = (u32)len };
+    memcpy(c->bytes, bytes, (u32)len);
+    p->worker->stats.modules++;
+    rl_job_start(h, &c->job, compile, drop_compiling);
+}
+
 i32 rl_host_process_compile_module(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
     rl_proc *p = rl_proc_of(h);
-    rl_prog *prog;
-    rl_diag d = { 0 };
-    char *missing = NULL;
     u64 id;
     if (!p->conf->can_compile) return -1;
-    const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
-    if (!bytes) return 0;
-    p->worker->stats.modules++;
-    rl_err e = rl_prog_load(bytes, (u32)len, &prog, &missing, &d);
-    if (!e && (e = rl_proc_add(p, RL_RES_MODULE, prog, &id))) {
-        rl_prog_put(prog);
-        rl_diag_set(&d, e, "%s", rl_err_text(e));
+    if (!rl_job_of(h)) start_compiling(h, ptr, len);
+    rl_job *j = rl_job_wait(h, INT64_MAX);
+    if (!j) return 0;
+    compiling *c = RL_CONTAINER(j, compiling, job);
+    rl_err e = c->prog ? rl_proc_add(p, RL_RES_MODULE, c->prog, &id) : RL_OK;
+    if (e) rl_diag_set(&c->d, e, "%s", rl_err_text(e));
+    i32 result = e || !c->prog ? failed_with(h, id_ptr, &c->d, c->missing) : 0;
+    if (!result) {
+        c->prog = NULL; /* it is p's */
+        rl_guest_put64(h, id_ptr, id);
     }
-    i32 result = e ? failed_with(h, id_ptr, &d, missing) : 0;
-    free(missing);
-    if (!e) rl_guest_put64(h, id_ptr, id);
+    drop_compiling(j);
     return result;
 }
 

@@ -1,0 +1,239 @@
+/* Jobs: a queue, and a few threads that take from it. Invariants: a job belongs to its process while that has it in
+ * p->cold->job, else to the pool, which drops it; the pool's lock decides every change between queued, running, done and
+ * abandoned, so exactly one side drops it. A job that is not abandoned has a living process, hence a living worker to
+ * tell. Finished jobs are told through a stack of the worker (w->told) that it empties when it looks at timers, because
+ * only workers may make processes runnable. The pool outlives its runtime when a job does not end: threads are detached
+ * and the last one frees it, as waiting for a name server at the end of a program was not taken. */
+#include "src/jobs.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "src/sched.h"
+
+#define IDLE_SECONDS 5 /* without work, then a thread ends */
+
+typedef struct rl_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    rl_job *first, **last;
+    u32 threads, idle;
+    bool closed; /* the runtime is gone */
+} rl_pool;
+
+/* ---- the pool ---- */
+
+rl_pool *rl_pool_new(void) {
+    rl_pool *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, &attr);
+    pthread_condattr_destroy(&attr);
+    p->last = &p->first;
+    return p;
+}
+
+/* Under the lock, which it opens: frees p when it was the last to use it. */
+static void leave(rl_pool *p) {
+    bool last = p->closed && !p->threads;
+    pthread_mutex_unlock(&p->lock);
+    if (!last) return;
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+void rl_pool_free(rl_pool *p) {
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    p->closed = true;
+    pthread_cond_broadcast(&p->work);
+    leave(p);
+}
+
+static void unqueue(rl_pool *p, rl_job *j) {
+    *j->at = j->next;
+    if (j->next) j->next->at = j->at;
+    else p->last = j->at;
+    j->at = NULL;
+}
+
+/* Under the lock: the next job, or NULL when this thread is to end. */
+static rl_job *next_job(rl_pool *p) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    int e = 0;
+    p->idle++;
+    while (!p->first && !p->closed && e != ETIMEDOUT) e = pthread_cond_timedwait(&p->work, &p->lock, &until);
+    p->idle--;
+    rl_job *j = p->first;
+    if (j) unqueue(p, j);
+    return j;
+}
+
+/* Under the lock: j ran, and its process waits for it. */
+static void tell(rl_job *j) {
+    rl_msg *m = j->wake;
+    rl_worker *w = j->worker;
+    j->wake = NULL;
+    /* release: pairs with the acquire in rl_job_wait; from here j may be gone */
+    atomic_store_explicit(&j->done, true, memory_order_release);
+    m->next = atomic_load_explicit(&w->told, memory_order_relaxed);
+    /* release: pairs with the acquire in rl_jobs_deliver */
+    while (!atomic_compare_exchange_weak_explicit(&w->told, &m->next, m, memory_order_release, memory_order_relaxed)) {}
+    rl_io_wake(&w->io);
+}
+
+static void drop(rl_job *j) {
+    rl_msg_free(j->wake);
+    j->wake = NULL;
+    j->drop(j);
+}
+
+static void *work(void *arg) {
+    rl_pool *p = arg;
+    pthread_mutex_lock(&p->lock);
+    for (rl_job *j; (j = next_job(p));) {
+        pthread_mutex_unlock(&p->lock);
+        j->run(j);
+        pthread_mutex_lock(&p->lock);
+        if (!j->abandoned) {
+            tell(j);
+            continue;
+        }
+        pthread_mutex_unlock(&p->lock);
+        drop(j);
+        pthread_mutex_lock(&p->lock);
+    }
+    p->threads--;
+    rl_msg_thread_fini();
+    leave(p);
+    return NULL;
+}
+
+/* Under the lock. False: there is none and none can be had. */
+static bool need_thread(rl_pool *p) {
+    pthread_t thread;
+    pthread_attr_t attr;
+    sigset_t all, old;
+    if (p->idle || p->threads == RL_JOB_THREADS) return true;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* a bug of ours still dumps core */
+    sigdelset(&all, SIGBUS);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_BLOCK, &all, &old); /* signals are for the workers */
+    p->threads += !pthread_create(&thread, &attr, work, p);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return p->threads;
+}
+
+/* ---- a process and its job ---- */
+
+rl_job *rl_job_of(const rl_host *h) {
+    const rl_cold *c = ((const rl_proc *)h)->cold;
+    return c ? c->job : NULL;
+}
+
+/* Queues j. False: no thread can be had. */
+static bool queue(rl_pool *p, rl_job *j) {
+    pthread_mutex_lock(&p->lock);
+    bool room = need_thread(p);
+    if (room) {
+        j->next = NULL;
+        j->at = p->last;
+        *p->last = j;
+        p->last = &j->next;
+        pthread_cond_signal(&p->work);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return room;
+}
+
+void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job)(rl_job *j)) {
+    rl_proc *p = rl_proc_of(h);
+    rl_cold *c = rl_proc_cold(p);
+    j->run = run;
+    j->drop = drop_job;
+    j->pool = p->worker->rt->pool;
+    j->worker = p->worker;
+    j->at = NULL;
+    j->abandoned = false;
+    atomic_init(&j->done, false);
+    j->wake = c ? rl_msg_new(RL_SIG_JOB_DONE, 0, p->id) : NULL;
+    if (!j->wake) {
+        drop(j);
+        rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM));
+        return;
+    }
+    rl_assert(!c->job);
+    c->job = j;
+    if (queue(j->pool, j)) return;
+    run(j); /* better late than never */
+    atomic_store_explicit(&j->done, true, memory_order_relaxed);
+}
+
+rl_job *rl_job_wait(rl_host *h, i64 deadline_ns) {
+    rl_cold *c = rl_proc_of(h)->cold;
+    rl_job *j = c ? c->job : NULL;
+    if (!j) return NULL; /* it could not be started, and the process traps */
+    /* acquire: pairs with the release in tell */
+    if (atomic_load_explicit(&j->done, memory_order_acquire)) {
+        c->job = NULL;
+        rl_host_done(h);
+        rl_msg_free(j->wake);
+        j->wake = NULL;
+        return j;
+    }
+    if (h->wait.retry && h->wait.timed_out) {
+        c->job = NULL;
+        rl_job_abandon(j);
+        return NULL;
+    }
+    rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : deadline_ns);
+    return NULL;
+}
+
+void rl_job_abandon(rl_job *j) {
+    if (!j) return;
+    rl_pool *p = j->pool;
+    pthread_mutex_lock(&p->lock);
+    /* relaxed: under the lock that orders it */
+    bool running = !j->at && !atomic_load_explicit(&j->done, memory_order_relaxed);
+    if (j->at) unqueue(p, j);
+    if (running) {
+        j->abandoned = true;
+        if (j->cancel) j->cancel(j);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (!running) drop(j);
+}
+
+/* To a process whether others know it or not: a start function may wait for a job. */
+static void deliver(rl_rt *rt, rl_msg *m) {
+    u64 id = m->pid;
+    rl_proc *p = rl_pid_hold(&rt->pids, id);
+    bool woken = p && rl_mailbox_push(&p->mail, m);
+    rl_pid_release(&rt->pids, id);
+    if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
+    if (!p) rl_msg_free(m);
+}
+
+bool rl_jobs_deliver(rl_worker *w) {
+    /* acquire: pairs with the release in tell */
+    rl_msg *m = atomic_exchange_explicit(&w->told, NULL, memory_order_acquire);
+    bool any = m;
+    while (m) {
+        rl_msg *next = m->next;
+        deliver(w->rt, m);
+        m = next;
+    }
+    return any;
+}
