@@ -2,8 +2,8 @@
  * p->cold->job, else to the pool, which drops it; the pool's lock decides every change between queued, running, done and
  * abandoned, so exactly one side drops it. A job that is not abandoned has a living process, hence a living worker to
  * tell. Finished jobs are told through a stack of the worker (w->told) that it empties when it looks at timers, because
- * only workers may make processes runnable. The pool outlives its runtime when a job does not end: threads are detached
- * and the last one frees it, as waiting for a name server at the end of a program was not taken. */
+ * only workers may make processes runnable. The pool outlives its runtime when a job does not end soon: threads are
+ * detached and the last one frees it. To wait for a name server at the end of a program was not taken. */
 #include "src/jobs.h"
 
 #include <errno.h>
@@ -13,14 +13,16 @@
 
 #include "src/sched.h"
 
-#define IDLE_SECONDS 5 /* without work, then a thread ends */
+#define IDLE_SECONDS 5   /* without work, then a thread ends */
+#define LAST_MS 100      /* that running jobs have when their runtime ends, before they are left to themselves */
 
 typedef struct rl_pool {
     pthread_mutex_t lock;
-    pthread_cond_t work;
+    pthread_cond_t work, gone;
     rl_job *first, **last;
     u32 threads, idle;
-    bool closed; /* the runtime is gone */
+    bool closed; /* no job comes any more */
+    bool left;   /* nor anybody: the last thread frees it */
 } rl_pool;
 
 /* ---- the pool ---- */
@@ -33,6 +35,7 @@ rl_pool *rl_pool_new(void) {
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, &attr);
+    pthread_cond_init(&p->gone, &attr);
     pthread_condattr_destroy(&attr);
     p->last = &p->first;
     return p;
@@ -40,12 +43,21 @@ rl_pool *rl_pool_new(void) {
 
 /* Under the lock, which it opens: frees p when it was the last to use it. */
 static void leave(rl_pool *p) {
-    bool last = p->closed && !p->threads;
+    bool last = p->left && !p->threads;
     pthread_mutex_unlock(&p->lock);
     if (!last) return;
     pthread_cond_destroy(&p->work);
+    pthread_cond_destroy(&p->gone);
     pthread_mutex_destroy(&p->lock);
     free(p);
+}
+
+static struct timespec in_ms(long ms) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (t.tv_nsec / 1000000 + ms) / 1000;
+    t.tv_nsec = t.tv_nsec % 1000000 + (t.tv_nsec / 1000000 + ms) % 1000 * 1000000;
+    return t;
 }
 
 void rl_pool_free(rl_pool *p) {
@@ -53,6 +65,9 @@ void rl_pool_free(rl_pool *p) {
     pthread_mutex_lock(&p->lock);
     p->closed = true;
     pthread_cond_broadcast(&p->work);
+    struct timespec until = in_ms(LAST_MS);
+    for (int e = 0; p->threads && e != ETIMEDOUT;) e = pthread_cond_timedwait(&p->gone, &p->lock, &until);
+    p->left = true;
     leave(p);
 }
 
@@ -65,9 +80,7 @@ static void unqueue(rl_pool *p, rl_job *j) {
 
 /* Under the lock: the next job, or NULL when this thread is to end. */
 static rl_job *next_job(rl_pool *p) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
+    struct timespec until = in_ms(IDLE_SECONDS * 1000);
     int e = 0;
     p->idle++;
     while (!p->first && !p->closed && e != ETIMEDOUT) e = pthread_cond_timedwait(&p->work, &p->lock, &until);
@@ -111,8 +124,9 @@ static void *work(void *arg) {
         drop(j);
         pthread_mutex_lock(&p->lock);
     }
-    p->threads--;
     rl_msg_thread_fini();
+    p->threads--;
+    pthread_cond_signal(&p->gone);
     leave(p);
     return NULL;
 }

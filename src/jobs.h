@@ -62,7 +62,7 @@ void rl_job_abandon(rl_job *j);
 
 /* One per runtime; threads start when there are jobs and end when there are none for a while. */
 struct rl_pool *rl_pool_new(void);
-/* No process has a job any more. Does not wait for those that run. NULL is fine. */
+/* No process has a job any more. Those that still run do not keep it for long. NULL is fine. */
 void rl_pool_free(struct rl_pool *p);
 
 /* For the scheduler: wakes the processes whose jobs are done, as w was told. False: there were none. On w's thread. */
