@@ -19,14 +19,21 @@ typedef struct rl_map {
 /* Where a key belongs. Keys are our own counters, hashes of our own, or file descriptors: nothing a guest can choose
  * freely. */
 static inline u32 rl_map_home(const rl_map *m, u64 key) { return (u32)(key ^ key >> 32) & (m->cap - 1); }
-/* The key's slot, or the free one where it would go. The map must have memory. */
+/* The key's slot, or NULL. The map must have memory. */
 static inline rl_map_slot *rl_map_find(const rl_map *m, u64 key) {
-    u32 i = rl_map_home(m, key);
-    while (m->slots[i].val && m->slots[i].key != key) i = (i + 1) & (m->cap - 1);
-    return &m->slots[i];
+    u32 mask = m->cap - 1, i = rl_map_home(m, key);
+    for (u32 away = 0; m->slots[i].val; i = (i + 1) & mask, away++) {
+        if (RL_LIKELY(m->slots[i].key == key)) return &m->slots[i];
+        /* it would stand in front of one whose home lies behind its own */
+        if (((i - rl_map_home(m, m->slots[i].key)) & mask) < away) break;
+    }
+    return NULL;
 }
 /* NULL: not there. */
-static inline void *rl_map_get(const rl_map *m, u64 key) { return m->count ? rl_map_find(m, key)->val : NULL; }
+static inline void *rl_map_get(const rl_map *m, u64 key) {
+    rl_map_slot *s = m->count ? rl_map_find(m, key) : NULL;
+    return s ? s->val : NULL;
+}
 /* Sets key to val (not NULL); *old, if old is given, is what was there. RL_ERR_NOMEM leaves the map as it was. */
 rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old);
 /* Removes key and returns its value, or NULL. */

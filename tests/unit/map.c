@@ -40,6 +40,22 @@ static void against_array(void **state) {
     assert_null(rl_map_get(&m, 8));
 }
 
+/* Ids counted up lie side by side; deletion from either end must not look at all of them (it would take hours). */
+static void long_rows(void **state) {
+    (void)state;
+    rl_map m = { 0 };
+    static u8 value;
+    const u64 n = 1000000;
+    for (u64 i = 0; i < n; i++) assert_int_equal(rl_map_put(&m, i, &value, NULL), RL_OK);
+    for (u64 i = 0; i < n / 2; i++) {
+        assert_ptr_equal(rl_map_del(&m, i), &value);
+        assert_null(rl_map_get(&m, i + m.cap)); /* same home, not there */
+        assert_ptr_equal(rl_map_del(&m, n - 1 - i), &value);
+    }
+    assert_int_equal(m.count, 0);
+    rl_map_fini(&m);
+}
+
 static void hashes_differ(void **state) {
     (void)state;
     assert_true(rl_hash_bytes("a\0b", 3) != rl_hash_bytes("a\0c", 3));
@@ -49,6 +65,7 @@ static void hashes_differ(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(hashes_differ) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(long_rows),
+                                        cmocka_unit_test(hashes_differ) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
