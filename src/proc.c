@@ -142,10 +142,11 @@ static void drop_timer(void *o) {
 }
 
 static void free_cold(rl_cold *c) {
-    static void (*const drop[RL_RES_COUNT])(void *) = { drop_error, drop_module, drop_config, drop_timer };
+    static void (*const drop[RL_RES_DNS])(void *) = { drop_error, drop_module, drop_config, drop_timer };
     if (!c) return;
     rl_job_abandon(c->job);
-    for (u32 i = 0; i < RL_RES_COUNT; i++) rl_handles_fini(&c->res[i], drop[i]);
+    if (c->pending) c->drop_pending(c->pending);
+    for (u32 i = 0; i < RL_RES_COUNT; i++) rl_handles_fini(&c->res[i], i < RL_RES_DNS ? drop[i] : rl_upper_host.drop[i]);
     RL_MAP_EACH(&c->links, s) free(s->val);
     rl_map_fini(&c->links);
     rl_map_fini(&c->monitors);
@@ -418,6 +419,17 @@ rl_cold *rl_proc_cold(rl_proc *p) {
 rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id) {
     rl_cold *c = rl_proc_cold(p);
     return c ? rl_handle_add(&c->res[kind], object, id) : RL_ERR_NOMEM;
+}
+
+bool rl_proc_pend(rl_proc *p, void *object, void (*drop)(void *)) {
+    rl_cold *c = rl_proc_cold(p);
+    if (!c) {
+        rl_exec_fail(&p->host.exec, "out of memory");
+        return false;
+    }
+    c->pending = object;
+    c->drop_pending = drop;
+    return true;
 }
 
 void rl_proc_error(rl_proc *p, u64 *id, const char *text) {

@@ -15,7 +15,12 @@ struct rl_worker;
 struct rl_rt;
 
 /* Kinds of resource a process holds by id. */
-typedef enum rl_resource { RL_RES_ERROR, RL_RES_MODULE, RL_RES_CONFIG, RL_RES_TIMER, RL_RES_COUNT } rl_resource;
+typedef enum rl_resource {
+    RL_RES_ERROR, RL_RES_MODULE, RL_RES_CONFIG, RL_RES_TIMER,
+    /* those of src/host, which releases them (rl_upper) */
+    RL_RES_DNS, RL_RES_TCP_LISTENER, RL_RES_TCP, RL_RES_TLS_LISTENER, RL_RES_TLS, RL_RES_UDP,
+    RL_RES_COUNT
+} rl_resource;
 
 typedef enum rl_phase {
     RL_PHASE_START, /* its module's start function runs; nobody knows it yet but the one that spawns it */
@@ -45,6 +50,8 @@ typedef struct rl_cold {
     rl_map links;    /* pid: rl_link */
     rl_map monitors; /* pid: anything */
     struct rl_job *job; /* the parked call waits for; NULL: none */
+    void *pending;   /* what a parked host call has begun; NULL: nothing */
+    void (*drop_pending)(void *);
 } rl_cold;
 
 /* Lives at the top of its own stack slot, so that an idle process touches one page for both. Owned by the worker that
@@ -144,6 +151,15 @@ static inline void *rl_proc_res(const rl_proc *p, rl_resource kind, u64 id) {
 }
 static inline void *rl_proc_del(rl_proc *p, rl_resource kind, u64 id) {
     return p->cold ? rl_handle_del(&p->cold->res[kind], id) : NULL;
+}
+/* What a host call has begun and needs when it is repeated: released with drop if the process ends before. False after a
+ * trap: it stays the caller's. */
+bool rl_proc_pend(rl_proc *p, void *object, void (*drop)(void *));
+/* The same object, the caller's again; NULL: none. */
+static inline void *rl_proc_unpend(rl_proc *p) {
+    void *o = p->cold ? p->cold->pending : NULL;
+    if (o) p->cold->pending = NULL;
+    return o;
 }
 /* Registers the text as an error of p; *id is its id. When memory is out p traps. */
 void rl_proc_error(rl_proc *p, u64 *id, const char *text);

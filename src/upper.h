@@ -15,6 +15,8 @@ typedef struct rl_upper {
     bool (*import)(const rl_name *ns, const rl_name *name, rl_func **out);
     /* Nearest known name, for the message about a missing import; NULL: nothing near. */
     const char *(*nearest)(const rl_name *ns, const rl_name *name, char *buf, size_t size);
+    /* Releases a resource of that kind (rl_resource), from RL_RES_DNS on. */
+    void (*const *drop)(void *object);
     rl_err (*init)(void); /* once, before anything else; thread-safe */
 } rl_upper;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "src/base/map.h"
-#include "src/host/table.h"
+#include "src/host/net.h"
 #include "src/host/wasi.h"
 #include "src/upper.h"
 
@@ -130,4 +130,15 @@ static rl_err wasi_new(const rl_conf *c, struct rl_wasi **out, rl_diag *d) {
     return e;
 }
 
-const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, import, nearest, init };
+static void drop_sock(void *s) { rl_sock_put(s); }
+
+static void (*const drop[RL_RES_COUNT])(void *) = {
+    [RL_RES_DNS] = free,
+    [RL_RES_TCP_LISTENER] = drop_sock,
+    [RL_RES_TCP] = drop_sock,
+    [RL_RES_TLS_LISTENER] = drop_sock,
+    [RL_RES_TLS] = drop_sock,
+    [RL_RES_UDP] = drop_sock,
+};
+
+const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, import, nearest, drop, init };

@@ -20,7 +20,7 @@ static rl_msg *any_open(rl_host *h) {
     return m;
 }
 
-static rl_msg *data_open(rl_host *h) {
+rl_msg *rl_guest_data_open(rl_host *h) {
     rl_msg *m = any_open(h);
     if (!m || m->sig == RL_SIG_DATA) return m;
     rl_exec_fail(&h->exec, "the open message holds no data");
@@ -45,7 +45,7 @@ static i32 lose(rl_host *h) {
 
 i32 rl_host_message_write_data(rl_host *h, i32 ptr, i32 len) {
     const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
-    rl_msg *m = bytes ? data_open(h) : NULL;
+    rl_msg *m = bytes ? rl_guest_data_open(h) : NULL;
     if (!m) return lose(h);
     if (!rl_msg_append(m, bytes, (u32)len)) return len;
     rl_exec_fail(&h->exec, "a message of more than %llu bytes, or out of memory", RL_MSG_MAX);
@@ -54,7 +54,7 @@ i32 rl_host_message_write_data(rl_host *h, i32 ptr, i32 len) {
 
 i32 rl_host_message_read_data(rl_host *h, i32 ptr, i32 len) {
     void *to = rl_host_range(h, (u32)ptr, (u32)len);
-    rl_msg *m = to ? data_open(h) : NULL;
+    rl_msg *m = to ? rl_guest_data_open(h) : NULL;
     if (!m) return lose(h);
     if (m->at > m->size) {
         rl_exec_fail(&h->exec, "the read position is behind the message's end");
@@ -67,12 +67,12 @@ i32 rl_host_message_read_data(rl_host *h, i32 ptr, i32 len) {
 }
 
 void rl_host_message_seek_data(rl_host *h, i64 index) {
-    rl_msg *m = data_open(h);
+    rl_msg *m = rl_guest_data_open(h);
     if (m) m->at = (u64)index;
 }
 
 i64 rl_host_message_data_size(rl_host *h) {
-    rl_msg *m = data_open(h);
+    rl_msg *m = rl_guest_data_open(h);
     return m ? (i64)m->size : 0;
 }
 
@@ -94,7 +94,7 @@ static const struct rl_carried_type carried_module = { "module", drop_module };
 i64 rl_host_message_push_module(rl_host *h, i64 id) {
     u64 index = 0;
     rl_prog *prog = rl_guest_res(h, RL_RES_MODULE, id, "module");
-    rl_msg *m = prog ? data_open(h) : NULL;
+    rl_msg *m = prog ? rl_guest_data_open(h) : NULL;
     if (!m) return 0;
     if (rl_msg_push(m, &carried_module, rl_prog_get(prog), &index)) {
         rl_prog_put(prog);
@@ -105,7 +105,7 @@ i64 rl_host_message_push_module(rl_host *h, i64 id) {
 
 i64 rl_host_message_take_module(rl_host *h, i64 index) {
     u64 id = 0;
-    rl_msg *m = data_open(h);
+    rl_msg *m = rl_guest_data_open(h);
     rl_prog *prog = m ? rl_msg_take(m, (u64)index, &carried_module) : NULL;
     if (!m) return 0;
     if (!prog) {

@@ -29,9 +29,9 @@ RILLE_ENTRY(faulty)(int64_t unused) {
     __builtin_trap();
 }
 RILLE_ENTRY(leaver)(int64_t status) { _Exit((int)status); }
-RILLE_ENTRY(networker)(int64_t unused) {
+RILLE_ENTRY(lacking)(int64_t unused) {
     (void)unused;
-    rille_networking_tcp_flush(0, 0);
+    rille_distributed_test_root_cert(0);
 }
 RILLE_ENTRY(linked)(int64_t to) {
     rille_process_link(1, to);
@@ -93,7 +93,7 @@ int main(int argc, char **argv) {
         wait_gone(rille_spawn("leaver", 7));
         wait_gone(rille_spawn("leaver", 0));
     } else if (!strcmp(scene, "absent")) {
-        wait_gone(rille_spawn("networker", 0));
+        wait_gone(rille_spawn("lacking", 0));
     } else if (!strcmp(scene, "entry")) {
         wait_gone(rille_spawn("no such entry", 0));
     } else if (!strcmp(scene, "link")) {

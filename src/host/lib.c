@@ -1,0 +1,43 @@
+/* Loading of libraries on first use. Invariant: a library is tried once in the life of the program and then stays
+ * loaded, with its functions in constant slots. One lock for all, taken only until the outcome is known. Linking them was
+ * not taken: every start of every program would pay for their relocation, TLS above all. */
+#include "src/host/lib.h"
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* NULL, or the name of what is missing. */
+static const char *fill(const rl_lib *l, void *so) {
+    for (const rl_lib_func *f = l->funcs; f->name; f++) {
+        void *p = dlsym(so, f->name);
+        if (!p) return f->name;
+        memcpy(f->slot, &p, sizeof p);
+    }
+    return NULL;
+}
+
+static int load(rl_lib *l) {
+    void *so = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
+    const char *missing = so ? fill(l, so) : NULL;
+    if (so && !missing && (!l->init || l->init())) return 1;
+    snprintf(l->why, sizeof l->why, missing ? "%s needs a newer %s (Debian package %s): it lacks %s"
+             : so ? "%s: %s (Debian package %s) cannot be initialised" : "%s needs the library %s (Debian package %s)",
+             l->purpose, l->file, l->package, missing);
+    return -1;
+}
+
+rl_err rl_lib_open(rl_lib *l) {
+    /* acquire: pairs with the release below; the slots are filled */
+    int state = atomic_load_explicit(&l->state, memory_order_acquire);
+    if (!state) {
+        pthread_mutex_lock(&lock);
+        if (!(state = atomic_load_explicit(&l->state, memory_order_relaxed)))
+            atomic_store_explicit(&l->state, state = load(l), memory_order_release);
+        pthread_mutex_unlock(&lock);
+    }
+    return state > 0 ? RL_OK : RL_ERR_NOTFOUND;
+}

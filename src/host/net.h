@@ -1,0 +1,99 @@
+/* What the networking files share: addresses, sockets, waiting for them. */
+#ifndef RL_NET_H
+#define RL_NET_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "src/host/guest.h"
+
+/* ---- addresses (net_addr.c) ---- */
+
+typedef union rl_addr {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} rl_addr;
+
+/* What guests call a DNS iterator: addresses, and which is next. */
+typedef struct rl_addrs {
+    u32 n, at;
+    rl_addr a[];
+} rl_addrs;
+
+static inline socklen_t rl_addr_len(const rl_addr *a) { return a->any.sa_family == AF_INET6 ? sizeof a->v6 : sizeof a->v4; }
+static inline u16 rl_addr_port(const rl_addr *a) { return ntohs(a->any.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port); }
+
+#define RL_ADDR_TEXT 96
+/* "1.2.3.4:80", "[::1]:80" */
+const char *rl_addr_text(const rl_addr *a, char *buf, size_t size);
+/* The literal forms of that, with a numeric %scope for v6. */
+bool rl_addr_parse(const char *text, size_t len, rl_addr *out);
+
+/* An address from a guest's five arguments. False after a trap. */
+bool rl_addr_arg(rl_host *h, i32 type, i32 ptr, i32 port, i32 flow, i32 scope, rl_addr *out);
+/* Makes an iterator of n addresses and writes its id. False after a trap. */
+bool rl_addr_give(rl_host *h, i32 ptr, const rl_addr *a, u32 n);
+/* ID/ERR(ptr): the result of getsockname or getpeername on fd as an iterator. */
+i32 rl_addr_give_name(rl_host *h, i32 ptr, int fd, int (*name)(int, struct sockaddr *, socklen_t *));
+
+/* ID/ERR(ptr) for an errno: "Connection refused (os error 111)". */
+i32 rl_net_failed(rl_host *h, i32 ptr, int error);
+/* 9027 with an error at ptr: guests drop what they find there (Q11). */
+i32 rl_net_late(rl_host *h, i32 ptr);
+
+/* ---- sockets (net_sock.c) ---- */
+
+typedef enum rl_sock_timer { RL_SOCK_READ, RL_SOCK_WRITE, RL_SOCK_PEEK, RL_SOCK_TIMERS } rl_sock_timer;
+
+/* An open socket with one reference for every id and every message that has it. */
+typedef struct rl_sock {
+    _Atomic u32 refs;
+    int fd;                                /* never blocks */
+    _Atomic u64 timeout[RL_SOCK_TIMERS];   /* milliseconds; all ones: none. relaxed: only numbers */
+} rl_sock;
+
+/* Takes fd over, whatever happens; -1 is fine and gives NULL like memory running out, errno says which. */
+rl_sock *rl_sock_new(int fd);
+rl_sock *rl_sock_get(rl_sock *s);
+void rl_sock_put(rl_sock *s);
+/* A fresh id for s, which is taken over; written at ptr. Result of the call: 0, or whatever after a trap. */
+i32 rl_sock_give(rl_host *h, i32 ptr, rl_resource kind, rl_sock *s);
+
+/* For a call that could not go on: parks until s can be read (written), or returns RL_TIMED_OUT when timeout_ms have
+ * passed since the call began. */
+i32 rl_sock_wait(rl_host *h, const rl_sock *s, bool write, u64 timeout_ms);
+/* Another id for s. */
+i64 rl_sock_clone(rl_host *h, rl_resource kind, rl_sock *s);
+static inline void rl_sock_set_timeout(rl_sock *s, rl_sock_timer t, u64 ms) {
+    atomic_store_explicit(&s->timeout[t], ms, memory_order_relaxed);
+}
+static inline u64 rl_sock_timeout(const rl_sock *s, rl_sock_timer t) {
+    return atomic_load_explicit(&s->timeout[t], memory_order_relaxed);
+}
+
+/* A listening socket. -1 and errno. */
+int rl_sock_listen(const rl_addr *a);
+/* A connection of a listener. -1 and errno; EAGAIN: there is none yet. */
+int rl_sock_accept(const rl_sock *s, rl_addr *peer);
+/* Connects, in the course of several calls: on the first it makes *s (RL_OK or not, the caller's). Returns 0 connected,
+ * EINPROGRESS wait for writing and call again, else an errno. */
+int rl_sock_connect(rl_sock **s, const rl_addr *a);
+
+/* The guest's slices of a gathering write, without empty ones, RL_SLICES at most. False after a trap. */
+#define RL_SLICES 1024u
+bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n);
+
+/* ---- rights (net_rights.c) ---- */
+
+typedef enum rl_net_use { RL_NET_LISTEN, RL_NET_CONNECT } rl_net_use;
+/* Whether the process may use that address so; if not, says so on the log the first time. */
+bool rl_net_may(rl_host *h, rl_net_use use, const rl_addr *a);
+/* Whether it may ask for the addresses of that name. */
+bool rl_net_may_resolve(rl_host *h, const char *host);
+/* The error value of a refusal. */
+i32 rl_net_refused(rl_host *h, i32 ptr);
+
+#endif
