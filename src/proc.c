@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "src/base/os.h"
+#include "src/capture.h"
 #include "src/jobs.h"
 #include "src/sched.h"
 #include "src/upper.h"
@@ -76,6 +77,12 @@ static void count_memory(rl_proc *p) {
     p->memory = now;
 }
 
+static rl_err capture(rl_proc *p) {
+    u32 stream;
+    RL_TRY(rl_capture_open(p->worker->rt->config->capture, &stream));
+    return rl_upper_host.wasi_capture(p->host.wasi, stream);
+}
+
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_rt *rt = p->worker->rt;
     rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE, &p->worker->slots.source };
@@ -84,6 +91,7 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_code *code;
     RL_TRY(rl_conf_open(s->conf, d));
     if (!(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
+    if (rt->config->capture) RL_TRY(capture(p));
     RL_TRY(copy_entry(p, s));
     if ((p->store = rl_spare_get(&p->worker->spares, m, sc.flavour))) {
         RL_TRY(rl_store_renew(p->store, &sc, &p->host.instance, &start, d));

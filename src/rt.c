@@ -43,7 +43,7 @@ static void release_signals(const struct sigaction old[3]) {
 }
 
 rl_rt_config rl_rt_defaults(void) {
-    return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .slice = 20000 };
+    return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .slice = 20000, .environment = 1 };
 }
 
 static rl_err fill_conf(rl_conf *f, const rl_rt_config *c) {

@@ -69,6 +69,8 @@ typedef struct rl_rt_config {
     bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */
     bool quiet;           /* no failure reports on standard error                     */
     FILE *log;            /* where reports go; NULL: stderr                           */
+    struct rl_capture *capture; /* where standard output and error go; NULL: to ours  */
+    u64 environment;      /* its id, as guests ask for it                             */
 
     /* what to run */
     const char *entry;    /* export of the root process; NULL: "_start"               */

@@ -223,7 +223,7 @@ static bool check_operands(const rl_args *a, bool named) {
 }
 
 bool rl_args_parse(rl_args *a, int argc, char **argv) {
-    *a = (rl_args){.operands = argv + argc};
+    *a = (rl_args){.operands = argv + argc, .argv = argv, .argc = argc};
     rl_cmd named = argc > 1 ? find_command(argv[1]) : RL_CMD_COUNT;
     a->command = named < RL_CMD_COUNT ? named : RL_CMD_run;
     if (named < RL_CMD_COUNT) argc--, argv++;

@@ -36,6 +36,7 @@ typedef struct rl_args {
     rl_cmd command;
     u64 given; /* bit set by rl_opt */
     bool help, version;
+    char **argv; int argc; /* what was parsed */
     char **operands; /* part of argv, NULL at the end; for run: the file, then the guest's arguments, untouched */
     int noperands;
 #define OPT(field, name, kind, lowest, highest, commands, value, sentence) rl_arg_##kind field;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "jit/module.h"
 #include "src/base/err.h"
 #include "src/cli/args.h"
 
@@ -22,6 +23,11 @@ rl_err rl_cli_load(const char *path, u8 **bytes, size_t *size, rl_diag *d);
 rl_err rl_cli_read(const char *path, u8 **bytes, size_t *size, rl_diag *d);
 /* Text format to binary, in a child process: "wat" is the text. */
 rl_err rl_cli_wat(const u8 *text, size_t len, u8 **bytes, size_t *size, rl_diag *d);
+
+/* A module from a file, the caller's. */
+rl_err rl_cli_module(const char *path, rl_module **m, rl_diag *d);
+/* The tests in a file, for `rille test` and for what Cargo runs. *ran false: there are none in it, nothing was done. */
+int rl_cli_run_tests(const rl_args *a, bool *ran);
 
 /* "error: FILE: at 0x…: TEXT" on standard error. path may be NULL. Returns RL_STATUS_FAILED. */
 int rl_cli_complain(const char *path, const rl_diag *d);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "jit/module.h"
 #include "src/base/os.h"
 #include "src/cli/cli.h"
 
@@ -195,4 +196,11 @@ rl_err rl_cli_load(const char *path, u8 **bytes, size_t *size, rl_diag *d) {
     rl_err e = rl_cli_wat(text, len, bytes, size, d);
     free(text);
     return e;
+}
+
+rl_err rl_cli_module(const char *path, rl_module **m, rl_diag *d) {
+    u8 *bytes = NULL;
+    size_t size;
+    rl_err e = rl_cli_load(path, &bytes, &size, d);
+    return e ? e : rl_module_take(bytes, size, m, d);
 }

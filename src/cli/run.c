@@ -1,7 +1,4 @@
-/* The `run` command: turns options into a runtime configuration, runs the module, reports what it took.
- *
- * Owns the lists it builds for the configuration until the run is over; main thread only. What a program may see is
- * decided here and only here: the runtime grants what the configuration says and no more. */
+/* The `run` command: runs a module with what grant.c made of the options, reports what it took. Main thread only. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,115 +6,8 @@
 #include <unistd.h>
 
 #include "jit/code.h"
-#include "src/base/utf8.h"
 #include "src/cli/cli.h"
-#include "src/rt.h"
-
-/* Everything a configuration borrows. All zero is empty. */
-typedef struct grants {
-    rl_rt_dir *dirs; u32 ndirs;
-    char **dir_texts;          /* owned copies that dirs point into */
-    const char **env; u32 nenv;
-    u64 *vals; u32 nvals;      /* --invoke: arguments as words */
-} grants;
-
-static void grants_fini(grants *g) {
-    for (u32 i = 0; g->dir_texts && i < g->ndirs; i++) free(g->dir_texts[i]);
-    free(g->dir_texts);
-    free(g->dirs);
-    free(g->env);
-    free(g->vals);
-    *g = (grants){0};
-}
-
-/* ---- directories and environment ---- */
-
-/* Splits HOST[::GUEST][:ro] in place. */
-static bool parse_dir(char *text, rl_rt_dir *out) {
-    size_t len = strlen(text);
-    if (len > 3 && !strcmp(text + len - 3, ":ro")) {
-        text[len - 3] = 0;
-        out->readonly = true;
-    }
-    char *sep = strstr(text, "::");
-    if (sep) *sep = 0;
-    out->host = text;
-    out->guest = sep ? sep + 2 : text;
-    return *out->host && *out->guest;
-}
-
-static rl_err grant_dirs(const rl_args *a, grants *g) {
-    u32 max = a->dir.n + 1;
-    g->dirs = calloc(max, sizeof *g->dirs);
-    g->dir_texts = calloc(max, sizeof *g->dir_texts);
-    if (!g->dirs || !g->dir_texts) return RL_ERR_NOMEM;
-    if (!a->isolated) g->dirs[g->ndirs++] = (rl_rt_dir){".", ".", false};
-    for (u32 i = 0; i < a->dir.n; i++) {
-        u32 at = g->ndirs++;
-        if (!(g->dir_texts[at] = strdup(a->dir.v[i]))) return RL_ERR_NOMEM;
-        if (!parse_dir(g->dir_texts[at], &g->dirs[at])) {
-            rl_cli_usage("--dir wants HOST[::GUEST][:ro], not \"%s\"", a->dir.v[i]);
-            return RL_ERR_USAGE;
-        }
-    }
-    return RL_OK;
-}
-
-static size_t name_len(const char *variable) { return strcspn(variable, "="); }
-
-/* Adds NAME=VALUE; a variable given again replaces the earlier one. */
-static void put_env(grants *g, const char *variable) {
-    size_t n = name_len(variable);
-    for (u32 i = 0; i < g->nenv; i++)
-        if (name_len(g->env[i]) == n && !memcmp(g->env[i], variable, n)) {
-            g->env[i] = variable;
-            return;
-        }
-    g->env[g->nenv++] = variable;
-}
-
-/* rille's own "NAME=VALUE", or NULL. */
-static const char *own_env(const char *name) {
-    size_t n = strlen(name);
-    for (char **e = environ; *e; e++)
-        if (!strncmp(*e, name, n) && (*e)[n] == '=') return *e;
-    return NULL;
-}
-
-static rl_err grant_env(const rl_args *a, grants *g) {
-    u32 n = a->env.n;
-    for (char **e = environ; *e; e++) n++;
-    if (!(g->env = calloc(n + 1, sizeof *g->env))) return RL_ERR_NOMEM;
-    for (char **e = environ; *e && !a->isolated; e++)
-        /* what is not text cannot be given to every guest language; the old runtime crashed on it */
-        if (rl_utf8_valid(*e, strlen(*e)) && strchr(*e, '=')) g->env[g->nenv++] = *e;
-    for (u32 i = 0; i < a->env.n; i++) {
-        const char *text = a->env.v[i], *variable = strchr(text, '=') ? text : own_env(text);
-        if (!*text || *text == '=') {
-            rl_cli_usage("--env wants NAME[=VALUE], not \"%s\"", text);
-            return RL_ERR_USAGE;
-        }
-        if (variable) put_env(g, variable);
-    }
-    return RL_OK;
-}
-
-static rl_err grant_rights(const rl_args *a, rl_rt_config *c) {
-    c->no_spawn = c->no_compile = c->no_configs = c->no_net = a->isolated;
-    if (a->net) c->no_net = false;
-    const struct { const char *name; bool *denied; } rights[] = {
-        {"spawn", &c->no_spawn}, {"compile", &c->no_compile}, {"config", &c->no_configs}};
-    for (u32 i = 0; i < a->allow.n; i++) {
-        size_t r = 0;
-        while (r < RL_LEN(rights) && strcmp(rights[r].name, a->allow.v[i])) r++;
-        if (r == RL_LEN(rights)) {
-            rl_cli_usage("--allow is one of spawn, compile, config, not \"%s\"", a->allow.v[i]);
-            return RL_ERR_USAGE;
-        }
-        *rights[r].denied = false;
-    }
-    return RL_OK;
-}
+#include "src/cli/grant.h"
 
 /* ---- --invoke: words in, lines out ---- */
 
@@ -160,7 +50,7 @@ static bool parse_val(const char *text, rl_type t, u64 *out) {
     return parse_int(high, false, &out[1]) && parse_int(low, false, &out[0]);
 }
 
-static rl_err invoke_args(const rl_args *a, const rl_module *m, grants *g, rl_diag *d) {
+static rl_err invoke_args(const rl_args *a, const rl_module *m, rl_grants *g, rl_diag *d) {
     const rl_export *x = rl_module_export(m, a->invoke, strlen(a->invoke));
     if (!x || x->kind != RL_KIND_FUNC) return rl_diag_set(d, RL_ERR_NOTFOUND, "exports no function \"%s\"", a->invoke);
     const rl_proto *p = rl_module_proto(m, x->index);
@@ -229,37 +119,18 @@ static void print_stats(const rl_rt_stats *s, const rl_module *m) {
 
 /* ---- the run ---- */
 
-static void configure(const rl_args *a, rl_rt_config *c) {
-    if (rl_args_given(a, RL_OPT_max_memory)) c->max_memory = a->max_memory;
-    if (rl_args_given(a, RL_OPT_max_stack)) c->max_stack = a->max_stack;
-    if (rl_args_given(a, RL_OPT_fuel)) c->max_fuel = a->fuel;
-    if (rl_args_given(a, RL_OPT_timeout)) c->timeout_ns = (u64)(a->timeout * 1e9) + 1;
-    if (rl_args_given(a, RL_OPT_workers)) c->workers = (unsigned)a->workers;
-    if (rl_args_given(a, RL_OPT_slice)) c->slice = (i64)a->slice;
-    c->memory = (rl_memory_choice)a->memory;
-    c->compile = (rl_compile_mode)a->compile;
-    c->handle_signals = true;
-    c->leave = true;
-    c->entry = a->invoke;
-    rl_compile_defaults.max_regs = (u8)a->max_regs;
-    rl_compile_defaults.worst_annotations = a->worst;
-    if (a->perf_map) rl_code_perf_map(true);
-}
-
 /* Guests see the file's name without its directory. */
 static const char *program_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static int run_module(const rl_args *a, rl_module *m, const grants *g, rl_rt_config *c) {
+static int run_module(const rl_args *a, rl_module *m, const rl_grants *g, rl_rt_config *c) {
     char *path = a->operands[0];
     rl_diag d = {0};
     rl_rt_stats stats = {0};
     a->operands[0] = (char *)program_name(path);
     c->args = (const char *const *)a->operands, c->nargs = (u32)a->noperands;
-    c->dirs = g->dirs, c->ndirs = g->ndirs;
-    c->env = g->env, c->nenv = g->nenv;
     c->entry_args = g->vals, c->nentry_args = g->nvals;
     c->results = a->invoke ? print_results : NULL;
     c->stats = &stats;
@@ -269,32 +140,57 @@ static int run_module(const rl_args *a, rl_module *m, const grants *g, rl_rt_con
     return status;
 }
 
-/* The module is the caller's. */
-static rl_err load_module(const char *path, rl_module **m, rl_diag *d) {
-    u8 *bytes = NULL;
-    size_t size;
-    rl_err e = rl_cli_load(path, &bytes, &size, d);
-    return e ? e : rl_module_take(bytes, size, m, d);
-}
-
 /* The module stays: its code and memory go faster with the process than one by one. */
 static rl_module *volatile kept;
 
-int rl_cli_run(const rl_args *a) {
-    grants g = {0};
+static int run(const rl_args *a) {
+    rl_grants g = {0};
     rl_rt_config c = rl_rt_defaults();
     rl_module *m = NULL;
     rl_diag d = {0};
-    configure(a, &c);
-    rl_err e = grant_dirs(a, &g);
-    if (!e) e = grant_env(a, &g);
-    if (!e) e = grant_rights(a, &c);
-    if (!e) e = load_module(a->operands[0], &m, &d);
+    rl_err e = rl_grants_init(a, &g, &c);
+    c.handle_signals = true;
+    c.leave = true;
+    c.entry = a->invoke;
+    if (!e) e = rl_cli_module(a->operands[0], &m, &d);
     if (!e && a->invoke) e = invoke_args(a, m, &g, &d);
     int status = e == RL_ERR_USAGE ? RL_STATUS_USAGE : RL_STATUS_FAILED;
     if (!e) status = run_module(a, m, &g, &c);
     else if (d.code || e != RL_ERR_USAGE) rl_diag_set(&d, e, "%s", rl_err_text(e)), rl_cli_complain(a->operands[0], &d);
     kept = m;
-    grants_fini(&g);
+    rl_grants_fini(&g);
     return status;
+}
+
+/* Cargo's tests: what it runs are files in .../TARGET/PROFILE/deps/, with its variables set. Benchmarks are run with
+ * --bench, and are programs. */
+static bool of_cargo_test(const rl_args *a) {
+    const char *file = a->operands[0], *slash = strrchr(file, '/');
+    size_t n = strlen(file);
+    if (!getenv("CARGO_MANIFEST_DIR") || a->invoke || !slash || n < 6 || strcmp(file + n - 5, ".wasm")) return false;
+    for (int i = 1; i < a->noperands; i++)
+        if (!strcmp(a->operands[i], "--bench")) return false;
+    return slash - file >= 5 && !memcmp(slash - 5, "/deps", 5) && strstr(file, "/wasm32-");
+}
+
+/* The same line as words for `rille test`. */
+static int run_tests(const rl_args *a, bool *ran) {
+    rl_args t;
+    int skip = a->argc > 1 && !strcmp(a->argv[1], "run") ? 2 : 1, n = a->argc - skip + 2;
+    char **words = calloc((size_t)n + 1, sizeof *words);
+    if (!words) return RL_STATUS_FAILED;
+    words[0] = a->argv[0];
+    words[1] = (char *)"test";
+    memcpy(words + 2, a->argv + skip, (size_t)(n - 2) * sizeof *words);
+    int status = rl_args_parse(&t, n, words) ? rl_cli_run_tests(&t, ran) : RL_STATUS_USAGE;
+    rl_args_fini(&t);
+    free(words);
+    return status;
+}
+
+int rl_cli_run(const rl_args *a) {
+    bool ran = true;
+    if (!of_cargo_test(a)) return run(a);
+    int status = run_tests(a, &ran);
+    return ran ? status : run(a);
 }

@@ -141,4 +141,4 @@ static void (*const drop[RL_RES_COUNT])(void *) = {
     [RL_RES_UDP] = drop_sock,
 };
 
-const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, import, nearest, drop, init };
+const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_capture, import, nearest, drop, init };

@@ -331,7 +331,7 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
 /* ---- oneself and others ---- */
 
 i64 rl_host_process_process_id(rl_host *h) { return (i64)rl_proc_of(h)->id; }
-i64 rl_host_process_environment_id(rl_host *h) { return (void)h, 1; }
+i64 rl_host_process_environment_id(rl_host *h) { return (i64)rl_proc_of(h)->worker->rt->config->environment; }
 
 void rl_host_process_sleep_ms(rl_host *h, i64 ms) {
     if (h->wait.retry && h->wait.timed_out) {

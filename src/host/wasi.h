@@ -45,6 +45,8 @@ rl_err rl_wasi_new(const rl_wasi_config *c, struct rl_wasi **out, rl_diag *d);
 /* For another process with the same grants: descriptors as at the start, nothing is opened. Thread-safe against use of
  * `like` by its own process. NULL when memory is out. */
 struct rl_wasi *rl_wasi_clone(const struct rl_wasi *like);
+/* Descriptors 1 and 2 write to this stream of the run's rl_capture from now on. RL_ERR_NOMEM. */
+rl_err rl_wasi_capture(struct rl_wasi *w, u32 stream);
 /* Closes what the process opened. NULL is accepted. */
 void rl_wasi_free(struct rl_wasi *w);
 

@@ -7,6 +7,8 @@
  * descriptors are shared with other programs and stay as they are: readiness is asked for first, and the transfer made with
  * RWF_NOWAIT where the kernel takes it. Regular files never wait. */
 #include "src/host/wasi_impl.h"
+#include "src/capture.h"
+#include "src/sched.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +79,14 @@ rl_wasi_errno rl_wasi_fd_add(struct rl_wasi *w, const rl_wasi_fd *entry, u32 *nu
     return RL_WASI_OK;
 }
 
+rl_err rl_wasi_capture(struct rl_wasi *w, u32 stream) {
+    if (!own(w, 0)) return RL_ERR_NOMEM;
+    for (u32 i = 1; i <= 2; i++)
+        w->fds[i] = (rl_wasi_fd){.kind = RL_WASI_CAPTURE, .type = RL_WASI_TYPE_UNKNOWN, .flags = RL_WASI_APPEND, .write = true,
+                                 .host = (int)stream, .list = -1, .preopen = -1};
+    return RL_OK;
+}
+
 void rl_wasi_fd_fini(struct rl_wasi *w) {
     for (u32 i = 0; w->fds && i < w->nfds; i++) close_host(&w->fds[i]);
     free(w->fds);
@@ -118,7 +128,7 @@ static const rl_wasi_fd *get_kind(rl_host *h, i32 fd, rl_wasi_kind kind, rl_wasi
 static const rl_wasi_fd *get_seekable(rl_host *h, i32 fd, rl_wasi_errno *e) {
     const rl_wasi_fd *f = rl_wasi_fd_get(h->wasi, fd);
     if (f && f->kind == RL_WASI_FILE) return f;
-    *e = f && f->kind != RL_WASI_DIR ? RL_WASI_SPIPE : RL_WASI_BADF;
+    *e = f && f->kind != RL_WASI_DIR && f->kind != RL_WASI_CAPTURE ? RL_WASI_SPIPE : RL_WASI_BADF;
     return NULL;
 }
 
@@ -156,7 +166,8 @@ static ssize_t move_std(int fd, transfer t, const struct iovec *v, int n) {
     return move(fd, t, v, n, -1, 0);
 }
 
-static ssize_t move_any(const rl_wasi_fd *f, transfer t, struct iovec *v, int n, i64 offset) {
+static ssize_t move_any(rl_host *h, const rl_wasi_fd *f, transfer t, struct iovec *v, int n, i64 offset) {
+    if (f->kind == RL_WASI_CAPTURE) return rl_capture_write(rl_proc_of(h)->worker->rt->config->capture, (u32)f->host, v, n);
     if (f->kind == RL_WASI_STDIO && !f->regular) return move_std(f->host, t, v, n);
     if (f->kind == RL_WASI_SOCK && t == WRITE)
         return sendmsg(f->host, &(struct msghdr){.msg_iov = v, .msg_iovlen = (size_t)n}, MSG_NOSIGNAL);
@@ -167,11 +178,11 @@ static i32 transfer_at(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 
     const rl_wasi_fd *f = rl_wasi_fd_get(h->wasi, fd);
     rl_host_done(h);
     if (!f || !(t == READ ? f->read : f->write) || f->kind == RL_WASI_DIR) return RL_WASI_BADF;
-    if (offset >= 0 && f->kind != RL_WASI_FILE) return RL_WASI_SPIPE;
+    if (offset >= 0 && f->kind != RL_WASI_FILE) return f->kind == RL_WASI_CAPTURE ? RL_WASI_BADF : RL_WASI_SPIPE;
     struct iovec v[RL_WASI_SLICES];
     int n;
     if (!rl_wasi_slices(h, (u32)iovs, (u32)count, v, &n) || !rl_host_range(h, (u32)out, 4)) return 0;
-    ssize_t got = n ? move_any(f, t, v, n, offset) : 0;
+    ssize_t got = n ? move_any(h, f, t, v, n, offset) : 0;
     if (got < 0 && errno == EAGAIN && !(f->flags & RL_WASI_NONBLOCK)) {
         rl_host_park(h, f->host, t == WRITE, INT64_MAX);
         return 0;
@@ -245,7 +256,7 @@ i32 rl_host_wasi_fd_filestat_get(rl_host *h, i32 fd, i32 out) {
     const rl_wasi_fd *f = rl_wasi_fd_get(h->wasi, fd);
     if (!f) return RL_WASI_BADF;
     struct stat st = {0};
-    if (f->kind != RL_WASI_STDIO && fstat(f->host, &st)) return rl_wasi_errno_of(errno);
+    if (f->kind > RL_WASI_CAPTURE && fstat(f->host, &st)) return rl_wasi_errno_of(errno);
     u8 *to = rl_host_range(h, (u32)out, 64);
     if (!to) return 0;
     rl_wasi_put_stat(to, &st);
@@ -259,7 +270,7 @@ i32 rl_host_wasi_fd_filestat_get(rl_host *h, i32 fd, i32 out) {
 #define DIR_INHERITING 0x0ff7ffffull /* and what files can do */
 
 static void rights(const rl_wasi_fd *f, u64 *base, u64 *inheriting) {
-    if (f->kind == RL_WASI_STDIO) *base = f->read ? RL_WASI_RIGHT_READ : RL_WASI_RIGHT_WRITE;
+    if (f->kind <= RL_WASI_CAPTURE) *base = f->read ? RL_WASI_RIGHT_READ : RL_WASI_RIGHT_WRITE;
     else if (f->preopen >= 0) *base = DIR_BASE;
     else {
         *base = ALL_RIGHTS;
@@ -303,7 +314,7 @@ i32 rl_host_wasi_fd_fdstat_set_flags(rl_host *h, i32 fd, i32 flags) {
 i32 rl_host_wasi_fd_fdstat_set_rights(rl_host *h, i32 fd, i64 base, i64 inheriting) {
     (void)base, (void)inheriting;
     const rl_wasi_fd *f = rl_wasi_fd_get(h->wasi, fd);
-    return f && f->kind != RL_WASI_STDIO ? RL_WASI_NOTSUP : RL_WASI_BADF;
+    return f && f->kind > RL_WASI_CAPTURE ? RL_WASI_NOTSUP : RL_WASI_BADF;
 }
 
 i32 rl_host_wasi_fd_prestat_get(rl_host *h, i32 fd, i32 out) {

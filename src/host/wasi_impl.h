@@ -42,6 +42,7 @@ typedef enum rl_wasi_filetype {
 typedef enum rl_wasi_kind {
     RL_WASI_FREE,  /* not open */
     RL_WASI_STDIO, /* the runtime's own 0, 1, 2: shared, perhaps with other programs; blocking */
+    RL_WASI_CAPTURE,/* standard output or error of a process whose run captures them; host is the stream */
     RL_WASI_DIR,   /* opened O_PATH when it is a preopen, else O_RDONLY */
     RL_WASI_FILE,  /* anything else path_open opened; O_NONBLOCK, which regular files ignore */
     RL_WASI_SOCK,  /* O_NONBLOCK */

@@ -118,7 +118,7 @@ static rl_wasi_errno look_fd(pass *p, const sub *s) {
     const rl_wasi_fd *f = rl_wasi_fd_get(p->h->wasi, (i32)s->id);
     bool write = s->tag == TAG_WRITE;
     /* wasmtime fails the whole call; a C library that polls gets EBADF either way */
-    if (!f || f->kind == RL_WASI_DIR || (f->kind == RL_WASI_STDIO && !(write ? f->write : f->read))) return RL_WASI_BADF;
+    if (!f || f->kind == RL_WASI_DIR || f->kind == RL_WASI_CAPTURE || (f->kind == RL_WASI_STDIO && !(write ? f->write : f->read))) return RL_WASI_BADF;
     struct pollfd q = {f->host, write ? POLLOUT : POLLIN, 0};
     bool file = f->kind == RL_WASI_FILE && f->type == RL_WASI_TYPE_FILE;
     if (!file && poll(&q, 1, 0) == 0) return wait_also(p, f->host, write);
