@@ -136,7 +136,7 @@ static void (*const drop[RL_RES_COUNT])(void *) = {
     [RL_RES_DNS] = free,
     [RL_RES_TCP_LISTENER] = drop_sock,
     [RL_RES_TCP] = drop_sock,
-    [RL_RES_TLS_LISTENER] = drop_sock,
+    [RL_RES_TLS_LISTENER] = rl_tls_listener_drop,
     [RL_RES_TLS] = drop_sock,
     [RL_RES_UDP] = drop_sock,
 };

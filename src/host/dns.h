@@ -8,6 +8,8 @@ typedef struct rl_lookup rl_lookup;
 
 typedef enum rl_lookup_state { RL_LOOKUP_WAITING, RL_LOOKUP_FOUND, RL_LOOKUP_FAILED } rl_lookup_state;
 
+/* NULL, or why nobody is to be asked for such a name. */
+const char *rl_lookup_check(const char *host, size_t n);
 /* Starts looking up a host's addresses; servers: "1.2.3.4:53,…", or NULL for the system's. NULL: it cannot be done, *why
  * (constant) says for what reason. */
 rl_lookup *rl_lookup_new(const char *host, const char *servers, const char **why);

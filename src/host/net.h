@@ -26,6 +26,11 @@ typedef struct rl_addrs {
 static inline socklen_t rl_addr_len(const rl_addr *a) { return a->any.sa_family == AF_INET6 ? sizeof a->v6 : sizeof a->v4; }
 static inline u16 rl_addr_port(const rl_addr *a) { return ntohs(a->any.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port); }
 
+static inline void rl_addr_set_port(rl_addr *a, u32 port) {
+    if (a->any.sa_family == AF_INET6) a->v6.sin6_port = htons((u16)port);
+    else a->v4.sin_port = htons((u16)port);
+}
+
 #define RL_ADDR_TEXT 96
 /* "1.2.3.4:80", "[::1]:80" */
 const char *rl_addr_text(const rl_addr *a, char *buf, size_t size);
@@ -46,6 +51,8 @@ i32 rl_net_late(rl_host *h, i32 ptr);
 
 /* ---- sockets (net_sock.c) ---- */
 
+struct rl_tls;
+
 typedef enum rl_sock_timer { RL_SOCK_READ, RL_SOCK_WRITE, RL_SOCK_PEEK, RL_SOCK_TIMERS } rl_sock_timer;
 
 /* An open socket with one reference for every id and every message that has it. */
@@ -53,6 +60,7 @@ typedef struct rl_sock {
     _Atomic u32 refs;
     int fd;                                /* never blocks */
     _Atomic u64 timeout[RL_SOCK_TIMERS];   /* milliseconds; all ones: none. relaxed: only numbers */
+    struct rl_tls *tls;                    /* of a TLS stream: its session; else NULL */
 } rl_sock;
 
 /* Takes fd over, whatever happens; -1 is fine and gives NULL like memory running out, errno says which. */
@@ -82,6 +90,9 @@ int rl_sock_accept(const rl_sock *s, rl_addr *peer);
  * EINPROGRESS wait for writing and call again, else an errno. */
 int rl_sock_connect(rl_sock **s, const rl_addr *a);
 
+/* What RL_RES_TLS_LISTENER is dropped by. */
+void rl_tls_listener_drop(void *listener);
+
 /* The guest's slices of a gathering write, without empty ones, RL_SLICES at most. False after a trap. */
 #define RL_SLICES 1024u
 bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n);
@@ -93,7 +104,10 @@ typedef enum rl_net_use { RL_NET_LISTEN, RL_NET_CONNECT } rl_net_use;
 bool rl_net_may(rl_host *h, rl_net_use use, const rl_addr *a);
 /* Whether it may ask for the addresses of that name. */
 bool rl_net_may_resolve(rl_host *h, const char *host);
+/* The process looked the name up and was told a: a rule for the name is one for that address from now on. */
+void rl_net_learn(rl_host *h, const char *host, const rl_addr *a);
 /* The error value of a refusal. */
+#define RL_NET_REFUSED "Network access denied (os error 13)"
 i32 rl_net_refused(rl_host *h, i32 ptr);
 
 #endif

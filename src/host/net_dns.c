@@ -7,9 +7,16 @@
 
 #define MAX_HOST 255u /* longest name there is */
 
+const char *rl_lookup_check(const char *host, size_t n) {
+    static const char bad[] = "failed to lookup address information: Name or service not known";
+    if (!n || n > MAX_HOST) return bad;
+    for (size_t i = 0; i < n; i++) /* what no name contains, so nobody is to be asked for it */
+        if ((u8)host[i] <= ' ' || strchr(":/\\\"[]%", host[i])) return bad;
+    return NULL;
+}
+
 /* HOST:PORT. NULL, or what is wrong with it. */
 static const char *split(const char *text, size_t len, char host[MAX_HOST + 1], u32 *port) {
-    static const char bad_name[] = "failed to lookup address information: Name or service not known";
     const char *colon = memrchr(text, ':', len);
     if (!colon) return "invalid socket address";
     const char *p = colon + 1, *end = text + len;
@@ -20,16 +27,15 @@ static const char *split(const char *text, size_t len, char host[MAX_HOST + 1], 
     for (; p < end; p++) {
         if (*p < '0' || *p > '9' || (*port = *port * 10 + (u32)(*p - '0')) > 65535) return "invalid port value";
     }
-    if (!n || n > MAX_HOST) return bad_name;
-    for (size_t i = 0; i < n; i++) /* what no name contains, so nobody is to be asked for it */
-        if ((u8)text[i] <= ' ' || strchr(":/\\\"[]%", text[i])) return bad_name;
+    const char *why = rl_lookup_check(text, n);
+    if (why) return why;
     memcpy(host, text, n);
     host[n] = 0;
     return NULL;
 }
 
 /* Gives the guest those of the addresses that it may use. */
-static i32 found(rl_host *h, const rl_lookup *l, u32 port, i32 id_ptr) {
+static i32 found(rl_host *h, const rl_lookup *l, const char *host, u32 port, i32 id_ptr) {
     u32 n, kept = 0;
     const rl_addr *a = rl_lookup_addrs(l, &n);
     rl_addr *list = calloc(n + 1, sizeof *list);
@@ -39,8 +45,8 @@ static i32 found(rl_host *h, const rl_lookup *l, u32 port, i32 id_ptr) {
     }
     for (u32 i = 0; i < n; i++) {
         list[kept] = a[i];
-        if (a[i].any.sa_family == AF_INET6) list[kept].v6.sin6_port = htons((u16)port);
-        else list[kept].v4.sin_port = htons((u16)port);
+        rl_addr_set_port(&list[kept], port);
+        rl_net_learn(h, host, &list[kept]);
         kept += rl_net_may(h, RL_NET_CONNECT, &list[kept]);
     }
     i32 result = 0;
@@ -88,7 +94,7 @@ i32 rl_host_networking_resolve(rl_host *h, i32 ptr, i32 len, i64 timeout, i32 id
     if (result < 0) return 0; /* parked */
     rl_lookup_state state = result ? RL_LOOKUP_WAITING : rl_lookup_step(l, &(int){ 0 }, &(i64){ 0 });
     result = state == RL_LOOKUP_WAITING ? rl_net_late(h, id_ptr)
-           : state == RL_LOOKUP_FOUND ? found(h, l, port, id_ptr) : rl_guest_error(h, id_ptr, rl_lookup_why(l));
+           : state == RL_LOOKUP_FOUND ? found(h, l, host, port, id_ptr) : rl_guest_error(h, id_ptr, rl_lookup_why(l));
     rl_lookup_free(l);
     return result;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "src/host/tls.h"
+
 #define BACKLOG 1024
 
 rl_sock *rl_sock_new(int fd) {
@@ -33,6 +35,7 @@ rl_sock *rl_sock_get(rl_sock *s) {
 void rl_sock_put(rl_sock *s) {
     /* acq_rel: the last one sees everything the others did */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
+    rl_tls_free(s->tls);
     close(s->fd);
     free(s);
 }

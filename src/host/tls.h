@@ -1,0 +1,55 @@
+/* TLS over sockets that do not block. Two implementations: tls_openssl.c, and tls_none.c for builds without it.
+ *
+ * Every call tries, and tells what it waits for. Texts of what went wrong go to why, RL_TLS_WHY bytes. */
+#ifndef RL_TLS_H
+#define RL_TLS_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "src/base/base.h"
+
+#define RL_TLS_WHY 256
+
+typedef struct rl_tls rl_tls;               /* one connection's session */
+typedef struct rl_tls_server rl_tls_server; /* certificate and key of a listener */
+typedef struct rl_tls_roots rl_tls_roots;   /* whom a client trusts */
+
+typedef enum rl_tls_state {
+    RL_TLS_DONE,
+    RL_TLS_READ,  /* repeat when the socket can be read */
+    RL_TLS_WRITE, /* repeat when it can be written */
+    RL_TLS_FAILED,
+} rl_tls_state;
+
+/* Whether there is TLS here at all; if not, why says what is missing. */
+bool rl_tls_open(char *why);
+
+/* A PEM text of exactly one certificate, and one of exactly one key (PKCS #8). NULL: *usage tells whether the texts are
+ * wrong in form, rather than in what they hold. */
+rl_tls_server *rl_tls_server_new(const char *cert, size_t ncert, const char *key, size_t nkey, bool *usage, char *why);
+void rl_tls_server_free(rl_tls_server *s);
+
+/* None trusted yet. NULL: out of memory. */
+rl_tls_roots *rl_tls_roots_new(void);
+/* Whether the text holds exactly one certificate; it is trusted now. */
+bool rl_tls_roots_add(rl_tls_roots *r, const char *pem, size_t n);
+void rl_tls_roots_free(rl_tls_roots *r);
+
+/* A session over fd, which stays the caller's and outlives it. The server may go before its sessions. */
+rl_tls *rl_tls_accept(rl_tls_server *s, int fd, char *why);
+/* name: host name or address literal that the certificate must be for. roots NULL: those of the machine. */
+rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, int fd, char *why);
+/* Tells the other side that nothing follows. */
+void rl_tls_free(rl_tls *t);
+
+rl_tls_state rl_tls_handshake(rl_tls *t, char *why);
+/* Thread-safe from here on. DONE with *n 0: the other side has ended properly. len 0: waits for something to read. */
+rl_tls_state rl_tls_read(rl_tls *t, void *to, size_t len, size_t *n, char *why);
+/* Takes in bytes unless earlier ones are still to be sent: DONE or WRITE with *n > 0 have taken that many; WRITE: not all
+ * is on its way yet. */
+rl_tls_state rl_tls_write(rl_tls *t, const struct iovec *v, int nv, size_t *n, char *why);
+/* Sends what was taken in. */
+rl_tls_state rl_tls_flush(rl_tls *t, char *why);
+
+#endif

@@ -1,0 +1,43 @@
+/* Builds without OpenSSL (meson option tls): every attempt is an error that says so. Stateless. */
+#include "src/host/tls.h"
+
+#include <stdio.h>
+
+static void *lacking(char *why) {
+    snprintf(why, RL_TLS_WHY, "this rille was built without TLS (meson option tls)");
+    return NULL;
+}
+
+bool rl_tls_open(char *why) { return lacking(why) != NULL; }
+
+rl_tls_server *rl_tls_server_new(const char *cert, size_t ncert, const char *key, size_t nkey, bool *usage, char *why) {
+    (void)cert, (void)ncert, (void)key, (void)nkey;
+    *usage = false;
+    return lacking(why);
+}
+void rl_tls_server_free(rl_tls_server *s) { (void)s; }
+
+rl_tls_roots *rl_tls_roots_new(void) { return NULL; }
+bool rl_tls_roots_add(rl_tls_roots *r, const char *pem, size_t n) { return (void)r, (void)pem, (void)n, false; }
+void rl_tls_roots_free(rl_tls_roots *r) { (void)r; }
+
+rl_tls *rl_tls_accept(rl_tls_server *s, int fd, char *why) { return (void)s, (void)fd, lacking(why); }
+rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, int fd, char *why) {
+    (void)name, (void)roots, (void)fd;
+    return lacking(why);
+}
+void rl_tls_free(rl_tls *t) { (void)t; }
+
+static rl_tls_state never(char *why) {
+    lacking(why);
+    return RL_TLS_FAILED;
+}
+
+rl_tls_state rl_tls_handshake(rl_tls *t, char *why) { return (void)t, never(why); }
+rl_tls_state rl_tls_read(rl_tls *t, void *to, size_t len, size_t *n, char *why) {
+    return (void)t, (void)to, (void)len, (void)n, never(why);
+}
+rl_tls_state rl_tls_write(rl_tls *t, const struct iovec *v, int nv, size_t *n, char *why) {
+    return (void)t, (void)v, (void)nv, (void)n, never(why);
+}
+rl_tls_state rl_tls_flush(rl_tls *t, char *why) { return (void)t, never(why); }
