@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -157,13 +158,22 @@ static ssize_t move(int fd, transfer t, const struct iovec *v, int n, i64 offset
     return got;
 }
 
-static ssize_t move_std(int fd, transfer t, const struct iovec *v, int n) {
+/* The leading slices that hold PIPE_BUF bytes at most; the first is cut to that. */
+static int portion(struct iovec *v, int n) {
+    size_t total = v[0].iov_len = RL_MIN(v[0].iov_len, (size_t)PIPE_BUF);
+    int i = 1;
+    while (i < n && v[i].iov_len <= PIPE_BUF - total) total += v[i++].iov_len;
+    return i;
+}
+
+static ssize_t move_std(int fd, transfer t, struct iovec *v, int n) {
     ssize_t got = move(fd, t, v, n, -1, RWF_NOWAIT);
     if (got >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)) return got;
-    /* A terminal, perhaps. Once it is ready this waits only if another program was faster, or a long write fills it. */
+    /* A terminal, perhaps, or an old kernel. Once it is ready this waits only if another program was faster: a pipe that
+     * is ready takes PIPE_BUF bytes. */
     struct pollfd p = {fd, t == READ ? POLLIN : POLLOUT, 0};
     if (poll(&p, 1, 0) == 0) { errno = EAGAIN; return -1; }
-    return move(fd, t, v, n, -1, 0);
+    return move(fd, t, v, t == READ ? n : portion(v, n), -1, 0);
 }
 
 static ssize_t move_any(rl_host *h, const rl_wasi_fd *f, transfer t, struct iovec *v, int n, i64 offset) {

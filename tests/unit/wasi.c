@@ -239,7 +239,7 @@ static void stdin_parks(void **state) {
     static char big[30000];
     memset(big, 'x', sizeof big - 1);
     u32 total = 0;
-    for (int i = 0; i < 10 && outcome() == RL_OUT_DONE; i++) { /* fills the pipe, in whatever portions */
+    for (int i = 0; i < 20 && outcome() == RL_OUT_DONE; i++) { /* fills the pipe, in whatever portions */
         assert_int_equal(write_fd(1, big), 0);
         if (W.h.exec.outcome == RL_OUT_DONE) total += got32(0);
     }
