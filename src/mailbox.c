@@ -5,12 +5,11 @@
 #include "src/mailbox.h"
 
 rl_msg rl_parked_mark;
+_Atomic bool rl_shared;
 
 void rl_mailbox_init(rl_mailbox *b) {
-    atomic_init(&b->word, NULL);
-    b->first = NULL;
+    memset(b, 0, sizeof *b);
     b->last = &b->first;
-    b->count = 0;
 }
 
 static void free_list(rl_msg *m) {
@@ -30,7 +29,8 @@ void rl_mailbox_fini(rl_mailbox *b) {
 rl_msg *rl_mailbox_arrivals(rl_mailbox *b) {
     rl_msg *m = atomic_load_explicit(&b->word, memory_order_relaxed);
     if (!m || m == RL_PARKED) return NULL;
-    m = atomic_exchange_explicit(&b->word, NULL, memory_order_acquire); /* pairs with rl_mailbox_push */
+    if (rl_alone()) atomic_store_explicit(&b->word, NULL, memory_order_relaxed);
+    else m = atomic_exchange_explicit(&b->word, NULL, memory_order_acquire); /* pairs with rl_mailbox_push */
     rl_msg *list = NULL;
     while (m) {
         rl_msg *older = m->next;
@@ -48,14 +48,24 @@ static bool matches(i64 tag, const u8 *tags, u32 n) {
     return false;
 }
 
+/* The search for one tag is remembered: who waits for answers behind a long queue does not go through it every time. */
+static rl_msg **find_tag(rl_mailbox *b, rl_msg **at, i64 tag) {
+    bool whole = at == &b->first;
+    if (whole && b->mark && b->mark_tag == tag) at = b->mark;
+    while (*at && (*at)->tag != tag) at = &(*at)->next;
+    if (whole) {
+        b->mark = at;
+        b->mark_tag = tag;
+    }
+    return at;
+}
+
 rl_msg *rl_mailbox_take(rl_mailbox *b, rl_msg ***from, const void *tags, u32 n) {
     rl_msg **at = *from;
-    while (*at && n && !matches((*at)->tag, tags, n)) at = &(*at)->next;
+    i64 one = n == 1 ? (i64)rl_load64(tags) : 0;
+    if (one) at = find_tag(b, at, one);
+    else
+        while (*at && n && !matches((*at)->tag, tags, n)) at = &(*at)->next;
     *from = at;
-    rl_msg *m = *at;
-    if (!m) return NULL;
-    *at = m->next;
-    if (b->last == &m->next) b->last = at;
-    b->count--;
-    return m;
+    return *at ? rl_mailbox_remove(b, at) : NULL;
 }

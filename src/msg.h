@@ -25,33 +25,39 @@ struct rl_carried_type {
     void (*drop)(void *object);
 };
 
-#define RL_MSG_SMALL 58          /* bytes that need no allocation of their own; makes the header two cache lines */
-#define RL_MSG_MAX (1ull << 31)  /* most bytes of data in one message                                   */
+#define RL_MSG_MAX (1ull << 31) /* most bytes of data in one message */
 
-/* One owner at a time: the process that writes it, then the mailbox, then the receiver. */
+/* One owner at a time: the process that writes it, then the mailbox, then the receiver. A header of 56 bytes with room
+ * for data behind it, 8 bytes or more by its class, so that a small message is one cache line. */
 typedef struct rl_msg {
     struct rl_msg *next;
     i64 tag;             /* 0: none */
-    u64 pid;             /* the process a signal tells of */
-    u8 *data;            /* small, or malloc'ed */
-    u64 size, capacity;
-    u64 at;              /* read position; may lie anywhere */
+    union {
+        u64 pid;         /* the process a signal tells of */
+        u64 at;          /* DATA: read position; may lie anywhere */
+    };
+    u8 *data;            /* the room behind the header, or malloc'ed */
+    u32 size, capacity;
     rl_carried *carried;
     u32 ncarried;
     u8 sig;              /* rl_sig */
     u8 flag;             /* LINK_END: rl_end; FLAG: the flag; STARTED: failed */
-    u8 small[RL_MSG_SMALL];
+    u8 class;            /* 64 << class bytes altogether */
 } rl_msg;
 
-/* NULL when memory is out. */
+/* With little or no room for data. NULL when memory is out. */
 rl_msg *rl_msg_new(rl_sig sig, i64 tag, u64 pid);
+/* A DATA message with room for `capacity` bytes, which is a hint (0: unknown), or NULL. */
+rl_msg *rl_msg_new_data(i64 tag, u64 capacity);
 /* Releases what it carries too. NULL is fine; an alarm stays, as it is part of its process. */
 void rl_msg_free(rl_msg *m);
-/* Frees what this thread keeps for reuse. */
+/* Gives what this thread keeps for reuse to the others. */
 void rl_msg_thread_fini(void);
+/* Bytes it occupies, as mailboxes count them. */
+static inline u64 rl_msg_weight(const rl_msg *m) {
+    return (64u << m->class) + (m->data == (const u8 *)(m + 1) ? 0u : m->capacity) + m->ncarried * sizeof(rl_carried);
+}
 
-/* Makes room for `capacity` bytes; a hint, so failure does not matter. */
-void rl_msg_reserve(rl_msg *m, u64 capacity);
 rl_err rl_msg_append(rl_msg *m, const void *bytes, u64 n);
 /* Takes over object; *index is its place. On failure the object stays the caller's. */
 rl_err rl_msg_push(rl_msg *m, const struct rl_carried_type *type, void *object, u64 *index);

@@ -10,7 +10,6 @@
 struct rl_proc;
 
 typedef struct rl_pids {
-    bool threads; /* more than one thread uses it */
     struct rl_pid_shard {
         _Alignas(64) rl_lock lock;
         rl_map map; /* id / RL_PID_SHARDS: process */
@@ -22,11 +21,11 @@ static inline struct rl_pid_shard *rl_pid_shard(rl_pids *t, u64 id) { return &t-
  * soon. */
 static inline struct rl_proc *rl_pid_hold(rl_pids *t, u64 id) {
     struct rl_pid_shard *s = rl_pid_shard(t, id);
-    if (t->threads) rl_lock_take(&s->lock);
+    if (!rl_alone()) rl_lock_take(&s->lock);
     return rl_map_get(&s->map, id / RL_PID_SHARDS);
 }
 static inline void rl_pid_release(rl_pids *t, u64 id) {
-    if (t->threads) rl_lock_drop(&rl_pid_shard(t, id)->lock);
+    if (!rl_alone()) rl_lock_drop(&rl_pid_shard(t, id)->lock);
 }
 
 rl_err rl_pid_add(rl_pids *t, u64 id, struct rl_proc *p);

@@ -92,6 +92,7 @@ static void start_another(rl_rt *rt) {
     }
     /* counted before it runs: whoever stops the run wakes it */
     atomic_store(&rt->started, n + 1);
+    atomic_store(&rl_shared, true);
     pthread_sigmask(SIG_BLOCK, &outside, &old); /* those are for the first */
     w->has_thread = !pthread_create(&w->thread, NULL, work, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -97,7 +97,10 @@ static void take_all(rl_proc *p, bool last) {
     rl_msg *m = rl_mailbox_arrivals(&p->mail);
     while (m) {
         rl_msg *next = m->next;
-        if (((last || p->dying) && !still_counts(m)) || !take(p, m)) rl_msg_free(m);
+        if (((last || p->dying) && !still_counts(m)) || !take(p, m)) {
+            rl_mailbox_left(&p->mail, m);
+            rl_msg_free(m);
+        }
         m = next;
     }
 }
@@ -119,13 +122,23 @@ void rl_sig_ended(rl_proc *p, rl_end end) {
         rl_send(p->worker->rt, s->key, rl_msg_new(RL_SIG_PROCESS_DIED, 0, p->id));
 }
 
+/* Hands m to a process that cannot end meanwhile. True: it was parked and is the caller's to make runnable. The only
+ * thread does what the receiver would do with data itself; a receiver that waits for something else is not even woken. */
+static inline bool deliver(rl_proc *p, rl_msg *m) {
+    if (RL_UNLIKELY(!rl_alone() || m->sig != RL_SIG_DATA || !rl_mailbox_save_alone(&p->mail, m))) return rl_mailbox_push(&p->mail, m);
+    rl_worker_self->stats.messages++;
+    if (!p->wait_mail) return false;
+    p->ready = true;
+    return rl_mailbox_unpark_alone(&p->mail);
+}
+
 bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
     if (!m) return false;
     rl_proc *p = rl_pid_hold(&rt->pids, pid);
-    bool there = p && p->known, woken = there && rl_mailbox_push(&p->mail, m);
+    bool there = p && p->known, woken = there && deliver(p, m);
     rl_pid_release(&rt->pids, pid);
     if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
-    if (!there) rl_msg_free(m);
+    if (RL_UNLIKELY(!there)) rl_msg_free(m);
     return there;
 }
 
@@ -137,5 +150,5 @@ bool rl_proc_exists(rl_rt *rt, u64 pid) {
 }
 
 void rl_send_to(rl_proc *p, rl_msg *m) {
-    if (m && rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
+    if (m && deliver(p, m)) rl_sched_next(p);
 }

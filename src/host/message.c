@@ -9,7 +9,7 @@ i64 rl_guest_deadline(u64 timeout_ms) { return timeout_ms == RL_FOREVER ? INT64_
 /* ---- the slot ---- */
 
 static void put_open(rl_proc *p, rl_msg *m) {
-    rl_msg_free(p->open);
+    if (p->open) rl_msg_free(p->open);
     p->open = m;
 }
 
@@ -28,13 +28,9 @@ rl_msg *rl_guest_data_open(rl_host *h) {
 }
 
 void rl_host_message_create_data(rl_host *h, i64 tag, i64 capacity) {
-    rl_msg *m = rl_msg_new(RL_SIG_DATA, tag, 0);
-    if (!m) {
-        rl_exec_fail(&h->exec, "out of memory");
-        return;
-    }
-    rl_msg_reserve(m, (u64)capacity);
-    put_open(rl_proc_of(h), m);
+    rl_msg *m = rl_msg_new_data(tag, (u64)capacity);
+    if (RL_LIKELY(m)) put_open(rl_proc_of(h), m);
+    else rl_exec_fail(&h->exec, "out of memory");
 }
 
 /* A write or read that traps loses the message. */

@@ -98,6 +98,7 @@ static void concurrent(void **state) {
     pthread_t thread[SENDERS];
     u64 next[SENDERS] = { 0 }, got = 0, parks = 0;
     rl_mailbox_init(&shared);
+    atomic_store(&rl_shared, true);
     for (u64 i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, sender, (void *)(uintptr_t)i);
     while (got < SENDERS * EACH) {
         if (rl_mailbox_park(&shared)) {
@@ -129,7 +130,6 @@ static void messages(void **state) {
     assert_int_equal(m->size, 50500);
     for (u64 i = 0, at = 0; i < 1000; at += 1 + i++ % 100) assert_memory_equal(m->data + at, bytes, 1 + i % 100);
     assert_int_equal(rl_msg_append(m, bytes, RL_MSG_MAX), RL_ERR_LIMIT);
-    rl_msg_reserve(m, UINT64_MAX);
     for (u64 i = 0; i < 5; i++) {
         assert_int_equal(rl_msg_push(m, i % 2 ? &b_type : &a_type, &bytes[i], &index), RL_OK);
         assert_int_equal(index, i);
@@ -142,6 +142,73 @@ static void messages(void **state) {
     assert_int_equal(dropped, 4);
 }
 
+/* Hints of every size, and data that outgrows them; the mailbox knows what everything weighs. */
+static void sizes(void **state) {
+    (void)state;
+    rl_mailbox b;
+    static const u64 hints[] = { 0, 1, 8, 9, 72, 73, 200, 201, 968, 969, 5000, UINT64_MAX };
+    u8 bytes[1000];
+    memset(bytes, 7, sizeof bytes);
+    rl_mailbox_init(&b);
+    for (u32 i = 0; i < RL_LEN(hints); i++)
+        for (u64 n = 0; n <= sizeof bytes; n += 50) {
+            rl_msg *m = rl_msg_new_data(3, hints[i]);
+            assert_true(hints[i] > sizeof bytes || m->capacity >= hints[i]);
+            assert_int_equal(rl_msg_append(m, bytes, n / 2), RL_OK);
+            assert_int_equal(rl_msg_append(m, bytes, n - n / 2), RL_OK);
+            assert_memory_equal(m->data, bytes, n);
+            assert_true(rl_msg_weight(m) >= 56 + n);
+            rl_mailbox_push(&b, m);
+        }
+    assert_true(rl_mailbox_bytes(&b) > RL_LEN(hints) * 20 * 500);
+    save_arrivals(&b);
+    while (take(&b, NULL, 0), b.count) {}
+    assert_int_equal(rl_mailbox_bytes(&b), 0);
+    rl_mailbox_fini(&b);
+}
+
+/* The remembered place of a search survives what is taken around it. */
+static void marks(void **state) {
+    (void)state;
+    rl_mailbox b;
+    rl_mailbox_init(&b);
+    u64 at = 1;
+    for (; at <= 10; at++) rl_mailbox_save(&b, tagged(1, at));
+    assert_int_equal(take(&b, (i64[]){ 2 }, 1), 0); /* marks the end */
+    rl_mailbox_save(&b, tagged(2, at++));
+    rl_mailbox_save(&b, tagged(1, at++));
+    rl_mailbox_save(&b, tagged(2, at++));
+    assert_int_equal(take(&b, (i64[]){ 1, 9 }, 2), 1);
+    for (u64 i = 2; i <= 9; i++) assert_int_equal(take(&b, NULL, 0), i);
+    assert_int_equal(take(&b, NULL, 0), 10); /* the mark hung on it */
+    assert_int_equal(take(&b, (i64[]){ 2 }, 1), 11);
+    assert_int_equal(take(&b, (i64[]){ 1 }, 1), 12); /* another tag starts at the front */
+    assert_int_equal(take(&b, (i64[]){ 2 }, 1), 13);
+    assert_int_equal(take(&b, (i64[]){ 2 }, 1), 0);
+    assert_int_equal(b.count, 0);
+    rl_mailbox_fini(&b);
+}
+
+/* The only thread's way keeps the order of what is pushed and what is saved at once. */
+static void alone(void **state) {
+    (void)state;
+    rl_mailbox b;
+    rl_mailbox_init(&b);
+    assert_true(rl_alone());
+    assert_true(rl_mailbox_park(&b));
+    assert_true(rl_mailbox_save_alone(&b, tagged(1, 1)));
+    assert_true(rl_mailbox_unpark_alone(&b));
+    assert_false(rl_mailbox_unpark_alone(&b));
+    assert_false(rl_mailbox_push(&b, tagged(1, 2)));
+    rl_msg *m = tagged(1, 3);
+    assert_false(rl_mailbox_save_alone(&b, m)); /* one is waiting before it */
+    rl_mailbox_push(&b, m);
+    save_arrivals(&b);
+    for (u64 i = 1; i <= 3; i++) assert_int_equal(take(&b, NULL, 0), i);
+    assert_int_equal(rl_mailbox_bytes(&b), 0);
+    rl_mailbox_fini(&b);
+}
+
 static int finish(void **state) {
     (void)state;
     rl_msg_thread_fini();
@@ -150,7 +217,8 @@ static int finish(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(selective), cmocka_unit_test(search_goes_on),
-                                        cmocka_unit_test(park_and_wake), cmocka_unit_test(concurrent),
-                                        cmocka_unit_test(messages) };
+                                        cmocka_unit_test(park_and_wake), cmocka_unit_test(messages),
+                                        cmocka_unit_test(sizes), cmocka_unit_test(marks), cmocka_unit_test(alone),
+                                        cmocka_unit_test(concurrent) }; /* last: no longer alone */
     return cmocka_run_group_tests(tests, NULL, finish);
 }

@@ -35,7 +35,7 @@ static void *holder(void *arg) {
 static void ends_only_when_free(void **state) {
     (void)state;
     pthread_t thread[2];
-    table.threads = true;
+    atomic_store(&rl_shared, true);
     for (uintptr_t i = 0; i < RL_LEN(thread); i++) assert_int_equal(pthread_create(&thread[i], NULL, holder, (void *)(i + 1)), 0);
     u32 seed = 9;
     for (u32 i = 0; i < ROUNDS || !atomic_load(&held); i++) {
