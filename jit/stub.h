@@ -11,10 +11,14 @@
  *            rax = f. At the end results are in x->vals, fuel in x->fuel, exit = RL_EXIT_DONE: jump to rl_glue_leave.
  * HOST, BUILTIN, GENERIC  push rbp and make a frame, so that x->guest_fp = rbp starts a chain whose first return
  *            address lies in the compiled caller; keep the caller's callee-saved registers and the arguments in it;
- *            store inst, fuel, guest_fp and guest_sp, whose top word is the retry address; call C on x->host_sp.
+ *            store inst, fuel, guest_fp and guest_sp, whose top word is the retry address; call C on x->host_sp, with
+ *            x->outcome as rl_glue_enter found it: 0.
  *            Outcome 0: reload fuel from x->fuel, drop the frame, return. Else jump to rl_glue_host_left with r11 = x;
  *            the owner's next rl_glue_enter then arrives at the retry address. Either way r13 comes back from the
  *            frame when x->gs, else from inst->mem_base (memory may have moved).
+ * LEAF       like HOST, but nothing needs to survive a retry: arguments go from register to register, C keeps the
+ *            callee-saved ones but r10, and memory stays where it is. Types that do not fit (floats, more than five
+ *            parameters) get HOST's body.
  * CROSS      sets exec and stack_limit of the callee's instance from the caller's, r14 and the memory registers for
  *            the callee, and on return those of the caller. */
 #ifndef RL_STUB_H

@@ -226,7 +226,7 @@ static void c_args(rl_masm *m, const rl_proto *t, u32 nslots) {
 static void host_call(rl_masm *m, const rl_proto *t, rl_stub kind, u32 nslots) {
     if (kind != RL_STUB_GENERIC) c_args(m, t, nslots);
     ld(m, A, rl_mem_at(RL_REG_FP, F_FUNC));
-    if (kind == RL_STUB_HOST) {
+    if (kind == RL_STUB_HOST || kind == RL_STUB_LEAF) { /* LEAF has no body of its own here */
         ld(m, RL_A64_X0, AT_EXEC(RL_EXEC_HOST));
     } else if (kind == RL_STUB_BUILTIN) {
         rl_masm_mov(m, RL_W64, RL_A64_X0, RL_REG_INST);

@@ -177,9 +177,7 @@ static void host_leave(rl_masm *m, i32 frame) {
     m->p = store_state(p);
     p = room(m);
     p = x64_st(p, 1, RL_RAX, x64_at(TMP, RL_EXEC_RETRY));
-    p = x64_st_i32(p, 0, RL_OUT_DONE, x64_at(TMP, RL_EXEC_OUTCOME));
-    p = x64_ld(p, 1, RL_RSP, x64_at(TMP, RL_EXEC_HOST_SP));
-    m->p = x64_alu_ri(p, X64_AND, 1, RL_RSP, -16);
+    m->p = x64_ld(p, 1, RL_RSP, x64_at(TMP, RL_EXEC_HOST_SP)); /* aligned by rl_glue_enter */
 }
 
 /* Arguments by the C convention, from the frame: integers after the first (context) one, floats, the rest pushed. */
@@ -208,7 +206,7 @@ static void host_call(rl_masm *m, const rl_proto *t, rl_stub kind, u32 nslots) {
     u8 *p;
     if (kind != RL_STUB_GENERIC) c_args(m, t, nslots);
     p = x64_ld(room(m), 1, RL_RAX, x64_at(RL_RBP, F_FUNC));
-    if (kind == RL_STUB_HOST) {
+    if (kind == RL_STUB_HOST || kind == RL_STUB_LEAF) {
         p = x64_ld(p, 1, RL_RDI, x64_at(TMP, RL_EXEC_HOST));
     } else if (kind == RL_STUB_BUILTIN) {
         p = x64_mov_rr(p, 1, RL_RDI, RL_REG_INST);
@@ -262,6 +260,49 @@ static void host_stub(rl_masm *m, const rl_proto *t, rl_stub kind) {
     host_call(m, t, kind, nslots);
     host_return(m, t, generic, nslots, frame);
     overflow_exit(m, &overflow);
+}
+
+/* ---- LEAF ---- */
+
+static bool leaf_fits(const rl_proto *t) {
+    for (u32 i = 0; i < t->nparams; i++)
+        if (rl_type_is_fp(t->params[i])) return false;
+    return t->nparams <= 5 && t->nresults <= 1 && !(t->nresults && rl_type_is_fp(t->results[0]));
+}
+
+/* From our convention (rdi rsi r8 r9 rdx) to C's behind the context (rsi rdx rcx r8 r9), in an order that loses none. */
+static u8 *leaf_args(u8 *p, u32 n) {
+    if (n > 2) p = x64_mov_rr(p, 1, RL_RCX, RL_R8);
+    if (n > 3) p = x64_mov_rr(p, 1, RL_R8, RL_R9);
+    if (n > 4) p = x64_mov_rr(p, 1, RL_R9, RL_RDX);
+    if (n > 1) p = x64_mov_rr(p, 1, RL_RDX, RL_RSI);
+    if (n > 0) p = x64_mov_rr(p, 1, RL_RSI, RL_RDI);
+    return x64_ld(p, 1, RL_RDI, x64_at(TMP, RL_EXEC_HOST));
+}
+
+static void leaf_stub(rl_masm *m, const rl_proto *t) {
+    static const u8 arg_gp[] = RL_ARG_GP;
+    rl_label left = RL_LABEL_INIT;
+    for (u32 i = 0; i < t->nparams; i++) rl_assert(t->in[i].reg == arg_gp[i]);
+    u8 *p = x64_push(room(m), RL_RBP);
+    p = x64_mov_rr(p, 1, RL_RBP, RL_RSP);
+    p = x64_push(p, RL_R10);
+    m->p = store_state(p);
+    p = x64_ld(room(m), 1, RL_RSP, x64_at(TMP, RL_EXEC_HOST_SP));
+    p = leaf_args(p, t->nparams);
+    m->p = x64_call_m(p, AT_FUNC(RL_RAX, fn));
+    p = x64_ld(room(m), 1, TMP, AT_INST(RL_INST_EXEC));
+    m->p = x64_alu_mi(p, X64_CMP, 0, x64_at(TMP, RL_EXEC_OUTCOME), 0);
+    rl_masm_jcc(m, RL_CC_NE, &left);
+    p = x64_lea(room(m), 1, RL_RSP, x64_at(RL_RBP, -8));
+    p = x64_ld(p, 1, RL_REG_FUEL, x64_at(TMP, RL_EXEC_FUEL));
+    if (t->nresults && t->results[0] == RL_I32) p = x64_mov_rr(p, 0, RL_RAX, RL_RAX);
+    p = x64_pop(p, RL_R10);
+    p = x64_pop(p, RL_RBP);
+    m->p = x64_ret(p);
+    room(m);
+    rl_masm_bind(m, &left);
+    m->p = jump_glue(m->p, rl_glue_host_left);
 }
 
 /* ---- CROSS ---- */
@@ -339,6 +380,7 @@ static void cross_stub(rl_masm *m, const rl_proto *t) {
 void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind) {
     if (kind == RL_STUB_ENTRY) entry_stub(m, p);
     else if (kind == RL_STUB_CROSS) cross_stub(m, p);
+    else if (kind == RL_STUB_LEAF && leaf_fits(p)) leaf_stub(m, p);
     else host_stub(m, p, kind);
 }
 

@@ -17,6 +17,7 @@ typedef enum rl_stub {
     RL_STUB_ENTRY,   /* C enters guest code: arguments from, results to x->vals                              */
     RL_STUB_CROSS,   /* guest code calls a function of another instance                                      */
     RL_STUB_HOST,    /* guest code calls a typed C function; its first argument is x->host                   */
+    RL_STUB_LEAF,    /* the same for one that neither parks, nests, nor grows a memory: done, or a trap      */
     RL_STUB_BUILTIN, /* guest code calls a typed C helper of the engine; its first argument is the instance  */
     RL_STUB_GENERIC, /* guest code calls fn(env, x, u64 *slots): arguments in, results out, one slot each    */
     RL_STUB_COUNT

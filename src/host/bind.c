@@ -51,7 +51,7 @@ static rl_err bind_row(u32 i) {
     rl_proto *proto = rl_proto_intern(params, n, &result, r->letters[0] != 'v');
     if (!proto) return RL_ERR_NOMEM;
     snprintf(full_names[i], sizeof full_names[i], "%s::%s", r->ns, r->name);
-    if (r->fn) rl_func_declare(&funcs[i], RL_STUB_HOST, r->fn, NULL, proto, full_names[i]);
+    if (r->fn) rl_func_declare(&funcs[i], r->blocks ? RL_STUB_HOST : RL_STUB_LEAF, r->fn, NULL, proto, full_names[i]);
     else rl_func_declare(&funcs[i], RL_STUB_GENERIC, (const void *)not_here, (void *)r, proto, full_names[i]);
     return rl_map_put(&by_name, hash(r->ns, strlen(r->ns), r->name, strlen(r->name)), &funcs[i], NULL);
 }

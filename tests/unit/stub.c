@@ -301,6 +301,30 @@ static void typed_functions(void **state) {
     }
 }
 
+static u64 leaf5(void *host, i64 a0, i32 a1, i64 a2, i32 a3, i64 a4) {
+    u64 got[] = { (u64)a0, (u32)a1, (u64)a2, (u32)a3, (u64)a4 };
+    (void)host;
+    memcpy(arguments, got, sizeof got);
+    return 0xbad0000012345678u;
+}
+
+/* All numbers of parameters; what does not fit registers has HOST's body. */
+static void leaf_functions(void **state) {
+    (void)state;
+    static const char *const types[] = { "", "l", "li", "lil", "lili", "lilil" };
+    for (u32 n = 0; n <= 5; n++)
+        for (u32 wide = 0; wide < 2; wide++) {
+            u64 args[5] = { noise(), (u32)noise(), noise(), (u32)noise(), noise() };
+            set_flavour(RL_FLAVOUR_CHECKED);
+            rl_func f = typed(RL_STUB_LEAF, (const void *)(uintptr_t)leaf5, types[n], wide ? "l" : "i"), via = forwarder(a, &f);
+            assert_int_equal(*run(&via, args, 0), wide ? 0xbad0000012345678u : 0x12345678u);
+            assert_memory_equal(arguments, args, 8 * n);
+        }
+    set_flavour(RL_FLAVOUR_CHECKED);
+    rl_func f = typed(RL_STUB_LEAF, (const void *)(uintptr_t)half, "f", "f"), via = forwarder(a, &f);
+    assert_int_equal(*run(&via, &(u64){ f2u(3) }, 0), f2u(1.5f));
+}
+
 /* ---- the end of the stack ---- */
 
 static void endless_crossing(void **state) {
@@ -353,6 +377,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(random_types_travel, setup, teardown),
         cmocka_unit_test_setup_teardown(caller_keeps, setup, teardown),
         cmocka_unit_test_setup_teardown(typed_functions, setup, teardown),
+        cmocka_unit_test_setup_teardown(leaf_functions, setup, teardown),
         cmocka_unit_test_setup_teardown(endless_crossing, setup, teardown),
         cmocka_unit_test_setup_teardown(large_host_frames, setup, teardown),
     };
