@@ -169,8 +169,8 @@ i32 rl_host_message_send_receive_skip_search(rl_host *h, i64 pid, i64 tag, i64 t
     rl_proc *p = rl_proc_of(h);
     i32 result = 0;
     if (!h->wait.retry) {
+        *cursor(h) = p->mail.last; /* before sending: to oneself it may be there at once */
         if (!send_open(h, pid)) return 0;
-        *cursor(h) = p->mail.last;
     }
     if (!wait_message(h, &tag, 1, (u64)timeout, &result)) return 0;
     return result == RL_TIMED_OUT ? result : 0;
