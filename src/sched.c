@@ -16,6 +16,8 @@
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
+#define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
+#define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
 #define SEARCHES 40u     /* rounds of looking for somebody's work before sleeping: a few microseconds */
 
 _Thread_local rl_worker *rl_worker_self;
@@ -129,6 +131,10 @@ void rl_sched_later(rl_proc *p) {
 void rl_sched_next(rl_proc *p) {
     rl_worker *w = rl_worker_self;
     rl_proc *before = w->next;
+    if (before && w->looking) {
+        rl_sched_later(p);
+        return;
+    }
     w->next = p;
     if (before) rl_sched_later(before);
 }
@@ -180,13 +186,30 @@ static void fd_ready(void *env, rl_waiter *waiter) {
     rl_proc_alarm(RL_CONTAINER(waiter, rl_proc, waiter), false);
 }
 
+/* Fires what is due at `now`. An idle worker that finds itself late, as the kernel ran something else, fires only the
+ * earliest: what that wakes runs before the next deadline, as it would have in time, for HOLD_NS at most. */
+static bool fire(rl_worker *w, i64 now, bool idle) {
+    bool any = false;
+    if (!idle && now < w->held_until) return false;
+    w->held_until = 0;
+    for (rl_timer *t; (t = rl_wheel_pop(&w->wheel, now)); any = true) {
+        i64 tick = (i64)(t->tick * RL_WHEEL_TICK_NS);
+        if (idle && !any && tick + LATE_NS < now) {
+            w->held_until = now + HOLD_NS;
+            now = tick;
+        }
+        due(w, t);
+    }
+    return any;
+}
+
 /* Fires what is due. Returns how long until the next deadline, -1: there is none. *any: something fired. */
-static i64 run_timers(rl_worker *w, bool *any) {
+static i64 run_timers(rl_worker *w, bool idle, bool *any) {
     i64 timeout = -1;
     rl_worker_lock(w);
     if (w->wheel.armed) {
         i64 now = (i64)rl_os_now_ns();
-        for (rl_timer *t; (t = rl_wheel_pop(&w->wheel, now)); *any = true) due(w, t);
+        *any |= fire(w, now, idle);
         i64 next = rl_wheel_next(&w->wheel);
         if (next != INT64_MAX) timeout = RL_MAX(next - now, 0) + RL_WHEEL_TICK_NS / 4;
     }
@@ -194,16 +217,27 @@ static i64 run_timers(rl_worker *w, bool *any) {
     return timeout;
 }
 
-/* Timers that are due, descriptors that are ready. With `wait`, sleeps until there is one, or somebody wakes us. */
-static void look(rl_worker *w, bool wait) {
+static void look_at_all(rl_worker *w, bool idle, bool wait) {
     /* relaxed: it is the delivery that orders */
     bool any = atomic_load_explicit(&w->told, memory_order_relaxed) && rl_jobs_deliver(w);
     w->ticks = 0;
-    i64 timeout = run_timers(w, &any);
+    i64 timeout = run_timers(w, idle, &any);
     if (any) wait = false;
     if (!wait && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) return;
     w->stats.polls++;
     rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
+}
+
+/* Timers that are due, descriptors that are ready. With `wait`, sleeps until there is one, or somebody wakes us. idle:
+ * nobody is to run. */
+static void look(rl_worker *w, bool idle, bool wait) {
+    rl_proc *next = w->next;
+    w->next = NULL;
+    w->looking = true;
+    look_at_all(w, idle, wait);
+    w->looking = false;
+    if (!w->next) w->next = next;
+    else if (next) rl_sched_later(next);
 }
 
 /* ---- finding work ---- */
@@ -247,14 +281,14 @@ static rl_proc *search(rl_worker *w) {
 /* Sleeps until there is something to do for w, or perhaps. Returns what it found just before. */
 static rl_proc *nap(rl_worker *w) {
     if (w->rt->nworkers == 1) {
-        look(w, true);
+        look(w, true, true);
         return NULL;
     }
     /* First we say that we sleep, then look once more: who queues does it the other way round, so one of us sees. */
     atomic_store(&w->asleep, true);
     atomic_fetch_add(&w->rt->sleepers, 1);
     rl_proc *p = steal(w);
-    if (!p && !atomic_load(&w->rt->stop)) look(w, true);
+    if (!p && !atomic_load(&w->rt->stop)) look(w, true, true);
     rouse(w);
     return p;
 }
@@ -263,7 +297,7 @@ static rl_proc *pick(rl_worker *w) {
     rl_proc *p = own(w);
     if (p) return p;
     if (w->rt->nworkers > 1) {
-        look(w, false);
+        look(w, true, false);
         if ((p = own(w)) || (p = search(w))) return p;
     }
     return nap(w);
@@ -280,7 +314,7 @@ static bool told_to_end(rl_worker *w) {
 void rl_worker_run(rl_worker *w) {
     rl_rt *rt = w->rt;
     while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
-        if (++w->ticks >= LOOK_EVERY) look(w, false);
+        if (++w->ticks >= LOOK_EVERY) look(w, false, false);
         rl_proc *p = pick(w);
         if (!p) continue;
         w->stats.slices++;

@@ -33,6 +33,8 @@ typedef struct rl_worker {
     bool has_thread;   /* thread is to be joined */
     u32 index;
     u32 ticks;         /* slices until the next look at timers and readiness */
+    bool looking;      /* at them: what they wake runs in the order woken */
+    i64 held_until;    /* timers that are due may wait until then, see run_timers; 0: none do */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
     rl_runq runq;
