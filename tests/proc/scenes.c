@@ -69,6 +69,28 @@ RILLE_ENTRY(namer)(int64_t unused) {
     rille_send(1, 20 + result, "", 0);
 }
 
+RILLE_ENTRY(dozer)(int64_t to) {
+    rille_process_sleep_ms(600);
+    rille_send(to, 0, "", 0);
+}
+/* compiles this program again and again */
+static uint8_t own_bytes[1 << 20];
+static int64_t compile_own(void) {
+    int64_t id = -1;
+    FILE *f = fopen("scenes.wasm", "rb");
+    size_t n = f ? fread(own_bytes, 1, sizeof own_bytes, f) : 0;
+    int32_t failed = rille_process_compile_module(rille_address(own_bytes), (int32_t)n, rille_address(&id));
+    if (f) fclose(f);
+    return failed ? -1 : id;
+}
+RILLE_ENTRY(compiler)(int64_t to) {
+    for (;;) {
+        int64_t id = compile_own();
+        rille_send(to, id + 1, "", 0);
+        rille_process_drop_module(id);
+    }
+}
+
 static void wait_gone(int64_t id) {
     while (rille_process_exists(id)) rille_process_sleep_ms(1);
 }
@@ -112,6 +134,22 @@ int main(int argc, char **argv) {
         int n = atoi(argv[2]);
         for (int i = 0; i < n; i++) rille_spawn("sleeper", 0);
         printf("%lld spawned\n", (long long)rille_spawn("sleeper", 0) - 1);
+    } else if (!strcmp(scene, "late")) { /* whoever stops us meanwhile, the earlier deadline comes first */
+        rille_spawn("dozer", rille_self());
+        printf("%d\n", rille_receive(300));
+        printf("%d\n", rille_receive(5000));
+    } else if (!strcmp(scene, "compile")) { /* processes wait for the compiler, and nobody else does */
+        int64_t id[20];
+        for (int i = 0; i < 20; i++) id[i] = rille_spawn("compiler", rille_self());
+        for (int i = 0; i < 50; i++) {
+            rille_receive(RILLE_FOREVER);
+            if (rille_message_get_tag() < 1) return 3;
+        }
+        for (int i = 0; i < 20; i++, rille_process_sleep_ms(1)) rille_process_kill(id[i]);
+        for (int i = 0; i < 20; i++) wait_gone(id[i]);
+        int64_t child;
+        if (rille_process_spawn(0, RILLE_SAME, compile_own(), rille_address("faulty"), 6, 0, 0, rille_address(&child))) return 4;
+        puts("compiled");
     } else if (!strcmp(scene, "start")) { /* spawn waits for a start function that waits; others run meanwhile */
         int64_t id = rille_spawn("spawner", 1);
         for (int i = 0; i < 4; i++) {
