@@ -12,6 +12,16 @@ static u32 hash_of(const u8 *bytes, size_t size) {
     return h ^ (h >> 15);
 }
 
+static void check_rows(rl_rows rows) {
+    u32 pc = 0, ret = 0;
+    for (rl_row row; rl_rows_next(&rows, &row); pc = row.pc) {
+        rl_assert(row.pc >= pc);
+        if (row.kind != RL_ROW_CALL) continue;
+        rl_assert(row.pc > ret);
+        ret = row.pc;
+    }
+}
+
 static void compile_all(rl_module *m, u32 h) {
     rl_layout layout;
     rl_layout_of(m, &layout);
@@ -22,8 +32,7 @@ static void compile_all(rl_module *m, u32 h) {
     rl_emitted out;
     for (u32 i = m->nimported_funcs; e && i < m->nfuncs; i++)
         if (rl_emit_func(e, i, &out, &d) == RL_OK) {
-            for (u32 k = 1; k < out.ntraps; k++) rl_assert(out.traps[k - 1].pc <= out.traps[k].pc);
-            for (u32 k = 1; k < out.nrets; k++) rl_assert(out.rets[k - 1].pc < out.rets[k].pc);
+            check_rows(out.rows);
         } else {
             rl_assert(d.code == RL_ERR_NOMEM || d.code == RL_ERR_LIMIT || d.code == RL_ERR_UNSUPPORTED);
             d.code = RL_OK;

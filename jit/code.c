@@ -26,6 +26,7 @@ struct rl_code {
     size_t reserved;
     size_t used;       /* bytes placed; lazy: under lock */
     rl_func_code *funcs;     /* by function index minus imports */
+    rl_row_arena rows;       /* what funcs[].rows points into; lazy: under lock */
     u32 *order;              /* those indices by ascending address */
     _Atomic u32 nplaced;     /* valid entries of order; release after they and their funcs[] are written */
     rl_func *records;        /* closed modules */
@@ -74,30 +75,16 @@ u32 rl_code_func_at(const rl_code *c, const void *pc) {
     return func_at(c, pc, &index) ? index : UINT32_MAX;
 }
 
-const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc) {
-    u32 index, at = (u32)((const u8 *)pc - c->base);
+bool rl_code_trap_at(const rl_code *c, const void *pc, rl_row *out) {
+    u32 index;
     const rl_func_code *f = func_at(c, pc, &index);
-    if (!f) return NULL;
-    u32 lo = 0, hi = f->ntraps;
-    while (lo < hi) {
-        u32 mid = lo + (hi - lo) / 2;
-        if (f->traps[mid].pc < at) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo < f->ntraps && f->traps[lo].pc == at ? &f->traps[lo] : NULL;
+    return f && rl_rows_find(f->rows, (u32)((const u8 *)pc - c->base), false, out);
 }
 
-const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address) {
-    u32 index, at = (u32)((const u8 *)return_address - c->base);
+bool rl_code_ret_at(const rl_code *c, const void *return_address, rl_row *out) {
+    u32 index;
     const rl_func_code *f = func_at(c, (const u8 *)return_address - 1, &index);
-    if (!f) return NULL;
-    u32 lo = 0, hi = f->nrets;
-    while (lo < hi) {
-        u32 mid = lo + (hi - lo) / 2;
-        if (f->rets[mid].pc < at) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo < f->nrets && f->rets[lo].pc == at ? &f->rets[lo] : NULL;
+    return f && rl_rows_find(f->rows, (u32)((const u8 *)return_address - c->base), true, out);
 }
 
 rl_module *rl_code_module(const rl_code *c) { return c->module; }
@@ -132,26 +119,6 @@ static void write_perf_map(rl_code *c, u32 from) {
 
 /* ---- placing ---- */
 
-/* Copies the emitter's rows into one allocation of f; pcs stay relative to the function. */
-static bool copy_rows(rl_func_code *f, const rl_emitted *e) {
-    f->ntraps = e->ntraps;
-    f->nrets = e->nrets;
-    size_t traps = e->ntraps * sizeof *f->traps, rets = e->nrets * sizeof *f->rets;
-    if (traps + rets == 0) return true;
-    f->traps = malloc(traps + rets);
-    if (!f->traps) return false;
-    f->rets = (rl_ret_row *)(f->traps + e->ntraps);
-    if (traps) memcpy(f->traps, e->traps, traps);
-    if (rets) memcpy(f->rets, e->rets, rets);
-    return true;
-}
-
-static void shift_rows(rl_func_code *f, u32 start) {
-    f->start = start;
-    for (u32 i = 0; i < f->ntraps; i++) f->traps[i].pc += start;
-    for (u32 i = 0; i < f->nrets; i++) f->rets[i].pc += start;
-}
-
 static void publish_entry(rl_code *c, u32 func, const void *entry) {
     u32 slot = c->module->func_slot[func];
     if (c->records && slot != UINT32_MAX) {
@@ -171,60 +138,37 @@ static void place(rl_code *c, u32 d) {
 
 /* ---- eager ---- */
 
-/* Gives every chunk its place; starts of functions become code offsets. False: the range is too small. */
-static bool lay_out(rl_code *c, rl_chunk *chunks, u32 n) {
-    size_t grain = RL_MAX(rl_codemem_grain(), (size_t)64);
-    for (u32 i = 0; i < n; i++) {
-        chunks[i].at = rl_align(c->used, grain);
-        c->used = chunks[i].at + chunks[i].size;
-        if (c->used > c->reserved) return false;
-        for (u32 d = chunks[i].first; d < chunks[i].first + chunks[i].count; d++)
-            shift_rows(&c->funcs[d], c->funcs[d].start + (u32)chunks[i].at);
-    }
-    return true;
+static int by_address(const void *a, const void *b, void *funcs) {
+    u32 x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    const rl_func_code *f = funcs;
+    return (f[x].start > f[y].start) - (f[x].start < f[y].start);
 }
 
-/* False: some call does not reach its function. */
-static bool relocate(rl_code *c, rl_chunk *k) {
-    u32 imports = c->module->nimported_funcs;
-    bool ok = true;
-    for (u32 i = 0; i < k->nrelocs; i++) {
-        u32 at = k->relocs[i].at;
-        ok &= rl_masm_relocate(k->code + at, (i64)(k->at + at), c->funcs[k->relocs[i].func - imports].start);
-    }
-    return ok;
-}
-
-static rl_err place_chunks(rl_code *c, rl_chunk *chunks, u32 n, rl_diag *d) {
-    if (!lay_out(c, chunks, n)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
+/* Everything is in place: visible to lookups and to instances. */
+static void publish_all(rl_code *c, bool ordered) {
+    u32 n = c->module->nfuncs - c->module->nimported_funcs;
     for (u32 i = 0; i < n; i++) {
-        rl_chunk *k = &chunks[i];
-        if (!relocate(c, k)) return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
-        if (!rl_codemem_write(c->base + k->at, k->code, k->size)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
-        for (u32 f = k->first; f < k->first + k->count; f++) {
-            place(c, f);
-            publish_entry(c, f + c->module->nimported_funcs, c->base + c->funcs[f].start);
-        }
-        rl_chunk_fini(k);
+        c->order[i] = i;
+        publish_entry(c, i + c->module->nimported_funcs, c->base + c->funcs[i].start);
     }
-    return RL_OK;
+    if (!ordered) qsort_r(c->order, n, sizeof *c->order, by_address, c->funcs);
+    atomic_store_explicit(&c->nplaced, n, memory_order_release);
 }
 
 static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
-    rl_chunk *chunks;
-    u32 n;
-    RL_TRY(rl_chunks_new(c->module, &chunks, &n));
-    rl_compile_job job = { c->module, c->flavour, &c->layout, chunks, n, c->funcs, copy_rows, c->reserved };
-    rl_err e = rl_compile_chunks(&job, threads, d);
-    if (!e) e = place_chunks(c, chunks, n, d);
-    for (u32 i = 0; i < n; i++) {
-        c->stats.spills += chunks[i].spills;
-        c->stats.ops += chunks[i].ops;
-        rl_chunk_fini(&chunks[i]);
-    }
-    free(chunks);
-    c->stats.native_bytes = c->used;
-    return e;
+    if (!rl_codemem_open(c->base, c->reserved)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    rl_compile_job job = { .module = c->module, .flavour = c->flavour, .layout = &c->layout, .base = c->base,
+                           .reserved = c->reserved, .funcs = c->funcs, .rows = &c->rows };
+    RL_TRY(rl_compile_all(&job, threads, d));
+    if (!rl_codemem_seal(c->base, job.used, c->reserved)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    publish_all(c, threads == 1);
+    c->used = job.used;
+    c->stats.native_bytes = job.native;
+    c->stats.spills = job.spills;
+    c->stats.ops = job.ops;
+    return RL_OK;
 }
 
 /* ---- lazy ---- */
@@ -274,15 +218,12 @@ static const void *compile_one(rl_code *c, u32 func) {
     rl_assert(e.nrelocs == 0);
     size_t at = rl_align(c->used, RL_MAX(rl_codemem_grain(), (size_t)e.align));
     rl_func_code *f = &c->funcs[func - c->module->nimported_funcs];
-    if (at + e.size > c->reserved || !copy_rows(f, &e)) return NULL;
-    if (!rl_codemem_write(c->base + at, e.code, e.size)) {
-        free(f->traps);
-        *f = (rl_func_code){ 0 };
-        return NULL;
-    }
+    const u8 *rows = rl_row_keep(&c->rows, e.rows.bytes, e.rows.size);
+    if (at + e.size > c->reserved || !rows || !rl_codemem_write(c->base + at, e.code, e.size)) return NULL;
     c->used = at + e.size;
+    f->start = (u32)at + e.entry;
     f->size = e.size - e.entry;
-    shift_rows(f, (u32)at + e.entry);
+    f->rows = (rl_rows){ rows, e.rows.size, e.rows.pc + f->start, e.rows.offset };
     place(c, func - c->module->nimported_funcs);
     publish_entry(c, func, c->base + at + e.entry);
     c->stats.functions++;
@@ -411,8 +352,7 @@ rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsig
 
 void rl_code_free(rl_code *c) {
     if (!c) return;
-    u32 n = c->module->nfuncs - c->module->nimported_funcs;
-    for (u32 i = 0; c->funcs && i < n; i++) free(c->funcs[i].traps);
+    rl_row_arena_fini(&c->rows);
     rl_codemem_free(c->base, c->reserved);
     rl_emitter_free(c->emitter);
     free(c->head.entries);

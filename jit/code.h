@@ -5,30 +5,12 @@
 #define RL_CODE_H
 
 #include "jit/instance.h"
-
-/* One row per instruction that may fault or trap, ascending pc. */
-typedef struct rl_trap_row {
-    u32 pc;      /* code offset of the instruction                       */
-    u32 offset;  /* offset in the module of the wasm operator            */
-    u16 refund;  /* fuel charged for the segment but not executed        */
-    u8 kind;     /* rl_trap                                              */
-    u8 pad;
-} rl_trap_row;
-
-/* One row per call, ascending pc (the return address). refund: fuel of the caller's segment after the call. */
-typedef struct rl_ret_row {
-    u32 pc;
-    u32 offset;
-    u16 refund;
-    u16 pad;
-} rl_ret_row;
+#include "jit/rows.h"
 
 /* One compiled function. */
 typedef struct rl_func_code {
     u32 start, size;    /* code offset of the entry and bytes, from the code's base; size 0: not compiled yet */
-    u32 ntraps, nrets;
-    rl_trap_row *traps; /* one allocation: traps, then rets; pc relative to the code's base */
-    rl_ret_row *rets;
+    rl_rows rows;       /* of the code's arena; pc relative to the code's base */
 } rl_func_code;
 
 /* Where the code of an operator begins (what it left pending comes out later). For listings. */
@@ -47,8 +29,7 @@ typedef struct rl_emitted {
     u8 *code;   u32 size;        /* first byte is before the entry: see there                          */
     u32 entry;                   /* offset of the entry in code                                        */
     u32 align;                   /* the code wants to start at a multiple of this (32)                 */
-    rl_trap_row *traps; u32 ntraps;
-    rl_ret_row *rets;   u32 nrets;
+    rl_rows rows;                /* pc relative to the entry */
     rl_reloc *relocs;   u32 nrelocs;
     u64 spills, ops;             /* statistics */
     rl_position *positions; u32 npositions; /* with options.positions: one per operator that was reachable */
@@ -93,8 +74,9 @@ extern rl_compile_options rl_compile_defaults; /* set once at start, before any 
 rl_code *rl_code_find(const void *pc);
 /* Function of an address, or UINT32_MAX. */
 u32 rl_code_func_at(const rl_code *c, const void *pc);
-const rl_trap_row *rl_code_trap_at(const rl_code *c, const void *pc);
-const rl_ret_row *rl_code_ret_at(const rl_code *c, const void *return_address);
+/* What is known about the instruction at pc that may trap, and about the call that returns to an address. */
+bool rl_code_trap_at(const rl_code *c, const void *pc, rl_row *out);
+bool rl_code_ret_at(const rl_code *c, const void *return_address, rl_row *out);
 rl_module *rl_code_module(const rl_code *c);
 const rl_layout *rl_code_layout(const rl_code *c);
 /* rl_func records of a closed module (module->closed_funcs), by slot; inst is NULL in all of them. Else NULL. */

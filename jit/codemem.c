@@ -1,8 +1,9 @@
 /* Owns the memory native code lives in: one sparse memfd mapped read-execute only, written through its descriptor, so
  * no page is ever writable and executable in this process and publishing costs one system call. Any thread may call;
  * `lock` guards the hand-out, `owners` is written under it and read without (also by the fault handler). Where a memfd
- * is refused, anonymous pages flip from writable to executable before they are published. Not taken: a mapping per
- * module, which costs two system calls and a search by address in the fault handler. */
+ * is refused, anonymous pages flip from writable to executable before they are published. A module compiled whole is
+ * written in place instead: to private memory over a part of the range, which becomes executable when it is complete.
+ * Not taken: a range per module, and so a search by address in the fault handler. */
 #include "jit/codemem.h"
 
 #include <errno.h>
@@ -94,19 +95,29 @@ u8 *rl_codemem_alloc(size_t size, void *owner) {
     return at < ngranules ? arena + at * RL_CODEMEM_GRANULE : NULL;
 }
 
-static void discard(u8 *at, size_t size) {
-    if (fd >= 0) {
-        if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at - arena, (off_t)size) == 0) return;
-    } else {
-        mprotect(at, size, PROT_NONE);
+/* Nothing of the range can be written or run, and it takes no memory; false: still as it was. */
+static bool blank(u8 *at, size_t size) {
+    if (fd < 0) {
+        if (mprotect(at, size, PROT_NONE)) return false;
+        rl_os_discard(at, size);
+        return true;
     }
-    rl_os_discard(at, size);
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at - arena, (off_t)size)) return false;
+    return mmap(at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, at - arena) != MAP_FAILED;
+}
+
+bool rl_codemem_open(u8 *at, size_t size) {
+    if (fd < 0) return rl_os_commit(at, size);
+    return mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 void rl_codemem_free(u8 *at, size_t size) {
     if (!at) return;
     u32 first = (u32)((size_t)(at - arena) / RL_CODEMEM_GRANULE), n = granules(size);
-    discard(at, n * RL_CODEMEM_GRANULE);
+    if (!blank(at, n * RL_CODEMEM_GRANULE)) { /* refused for want of memory: this range stays taken */
+        rl_os_discard(at, n * RL_CODEMEM_GRANULE);
+        return;
+    }
     pthread_mutex_lock(&lock);
     for (u32 i = first; i < first + n; i++) atomic_store_explicit(&owners[i], NULL, memory_order_release);
     hint = RL_MIN(hint, first);
@@ -145,6 +156,17 @@ static void synchronise(u8 *at, size_t size) {
         atomic_store_explicit(&registered, true, memory_order_relaxed);
     }
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+}
+
+bool rl_codemem_seal(u8 *at, size_t used, size_t size) {
+    size_t whole = rl_align(used, RL_OS_PAGE);
+    if (whole < size) {
+        if (mprotect(at + whole, size - whole, PROT_NONE)) return false;
+        rl_os_discard(at + whole, size - whole);
+    }
+    if (whole && mprotect(at, whole, PROT_READ | PROT_EXEC)) return false;
+    synchronise(at, used);
+    return true;
 }
 
 bool rl_codemem_write(u8 *at, const void *code, size_t size) {

@@ -14,6 +14,10 @@ void rl_codemem_free(u8 *at, size_t size);
 size_t rl_codemem_grain(void);
 /* Copies finished code to fresh memory of a range. False: out of memory. */
 bool rl_codemem_write(u8 *at, const void *code, size_t size);
+/* The other way to fill a range, for much code at once: makes all of it ordinary writable memory, nothing of which can be
+ * run; then, when everything is in place, the other way round. rl_codemem_write is not for such a range. */
+bool rl_codemem_open(u8 *at, size_t size);
+bool rl_codemem_seal(u8 *at, size_t used, size_t size);
 /* Async-signal-safe. NULL outside of every range. */
 void *rl_codemem_owner(const void *pc);
 

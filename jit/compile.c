@@ -1,182 +1,205 @@
-/* Owns eager compilation: threads take chunks from a counter, each with an emitter of its own, and write into chunks
- * only. Function contents depend on nothing but the module, and placing is done afterwards in order, so the result is
- * the same for any number of threads. Work stealing was not taken: chunks are small enough to balance. */
+/* Owns eager compilation: threads take runs of consecutive functions from a counter, each with an emitter of its own, and
+ * copy finished functions to blocks of the final range, which they take from a counter as well. A block that continues
+ * the thread's last one is one with it, so a single thread leaves no gaps. Calls go to functions that have a place already, or
+ * wait until all have.
+ *
+ * Not taken: compiling into memory of its own and placing everything afterwards in order, which makes the result the same
+ * for any number of threads but touches twice as much fresh memory; work stealing, as runs are small enough to balance. */
 #include "jit/compile.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "jit/masm.h"
 #include "src/base/os.h"
 
-#define CHUNK_BYTES 65536u /* of wasm code per chunk, at least one function */
+#define RUN_BYTES 65536u      /* of wasm code in one run of functions, at least one */
+#define BLOCK_BYTES 131072u
+#define EXPANSION 3           /* bytes of native code per byte of wasm, roughly and then some */
 #define MAX_THREADS 64u
-#define PAD 0xcc           /* between functions: traps on x86-64 */
+#define PAD 0xcc              /* between functions: traps on x86-64 */
 
 /* What the threads share. */
 typedef struct team {
-    const rl_compile_job *job;
-    _Atomic u32 next;      /* chunk to take */
+    rl_compile_job *job;
+    u32 *runs, nruns;      /* first function of each, and the end; without imports */
+    _Atomic u32 next;      /* run to take */
+    _Atomic size_t taken;  /* bytes of the range */
     atomic_bool failed;
-    _Atomic u64 bytes;     /* native, so far */
-    pthread_mutex_t lock;  /* guards the rest */
+    pthread_mutex_t lock;  /* guards the rest, and the job's results */
     rl_err err;
     rl_diag diag;
-    u32 bad_chunk;         /* the failure reported is the first in the module */
+    u32 bad_run;           /* the failure reported is the first in the module */
+    rl_reloc *relocs;      /* `at`: in the range */
+    u32 nrelocs, relocs_cap;
 } team;
 
-rl_err rl_chunks_new(const rl_module *m, rl_chunk **out, u32 *n) {
-    u32 total = m->nfuncs - m->nimported_funcs;
-    u32 count = RL_MIN(m->code_size / CHUNK_BYTES + 2, total + 1);
-    rl_chunk *k = calloc(count, sizeof *k);
-    if (!k) return RL_ERR_NOMEM;
-    u32 at = 0, bytes = 0;
+typedef struct worker {
+    team *t;
+    rl_emitter *em;
+    size_t at, end;        /* the free part of its block */
+    rl_row_arena rows;
+    rl_reloc *relocs;      /* calls to functions that had no place yet */
+    u32 nrelocs, relocs_cap;
+    u64 native, spills, ops;
+} worker;
+
+static bool make_runs(team *t) {
+    const rl_module *m = t->job->module;
+    u32 total = m->nfuncs - m->nimported_funcs, bytes = RUN_BYTES;
+    t->runs = malloc((m->code_size / RUN_BYTES + 3) * sizeof *t->runs);
+    if (!t->runs) return false;
     for (u32 i = 0; i < total; i++) {
-        if (bytes >= CHUNK_BYTES && at + 1 < count) {
-            at++;
+        if (bytes >= RUN_BYTES) {
+            t->runs[t->nruns++] = i;
             bytes = 0;
         }
-        if (k[at].count++ == 0) k[at].first = i;
         bytes += m->funcs[m->nimported_funcs + i].body_len;
     }
-    *out = k;
-    *n = total ? at + 1 : 0;
-    return RL_OK;
-}
-
-/* Where chunks are written until they are placed, one after the other; a thread fills a block of its own. Blocks of a
- * large module have large pages: a page fault per 4096 bytes would take a tenth of the time. */
-typedef struct rl_code_block {
-    u32 users;   /* chunks in it, and the thread that fills it; not shared while threads run */
-    size_t size, used;
-} rl_code_block;
-
-#define BLOCK_BYTES (4u << 20)
-#define BLOCK_START rl_align(sizeof(rl_code_block), 64)
-
-static void block_put(rl_code_block *b) {
-    if (b && --b->users == 0) rl_os_unmap(b, b->size);
-}
-
-static rl_code_block *block_new(size_t size) {
-    rl_code_block *b = rl_os_map(size);
-    if (!b) return NULL;
-    if (size >= BLOCK_BYTES) rl_os_large(b, size);
-    *b = (rl_code_block){ .users = 1, .size = size, .used = BLOCK_START };
-    return b;
-}
-
-/* Room for `bytes` more at the end of chunk k, which is the last in the thread's block; moves it if it has to. */
-static bool block_room(rl_code_block **block, rl_chunk *k, size_t bytes, size_t usual) {
-    if (!k->block && *block) {
-        k->block = *block;
-        k->block->users++;
-        k->block->used = rl_align(k->block->used, 64);
-        k->code = (u8 *)k->block + k->block->used;
-    }
-    if (k->block && k->block->size - k->block->used >= bytes) return true;
-    rl_code_block *b = block_new(RL_MAX(usual, rl_align(BLOCK_START + 2 * (k->size + bytes), RL_OS_PAGE)));
-    if (!b) return false;
-    u8 *code = (u8 *)b + b->used;
-    if (k->size) memcpy(code, k->code, k->size);
-    b->used += k->size;
-    b->users++;
-    block_put(k->block);
-    block_put(*block);
-    *block = k->block = b;
-    k->code = code;
+    t->runs[t->nruns] = total;
     return true;
 }
 
-void rl_chunk_fini(rl_chunk *k) {
-    block_put(k->block);
-    free(k->relocs);
-    k->block = NULL;
-    k->code = NULL;
-    k->relocs = NULL;
+/* Room for `bytes` at a multiple of `align`. */
+static bool room(worker *w, size_t bytes, u32 align) {
+    const rl_compile_job *j = w->t->job;
+    if (rl_align(w->at, align) + bytes <= w->end) return true;
+    size_t usual = rl_align(RL_MIN((u64)j->module->code_size * EXPANSION, (u64)BLOCK_BYTES), RL_OS_PAGE);
+    size_t want = RL_MAX(usual, rl_align(bytes + align, RL_OS_PAGE));
+    size_t from = atomic_fetch_add_explicit(&w->t->taken, want, memory_order_relaxed);
+    if (from + want > j->reserved) return false;
+    rl_os_populate(j->base + from, want);
+    if (from != w->end) w->at = from;
+    w->end = from + want;
+    return true;
 }
 
-static bool room(void **p, u32 *cap, u64 need, size_t each) {
+static bool more_relocs(rl_reloc **p, u32 *cap, u64 need) {
     if (need <= *cap) return true;
-    u64 to = RL_MAX(need, (u64)*cap + *cap / 2);
-    void *q = to > UINT32_MAX / 2 ? NULL : realloc(*p, to * each);
+    u64 to = RL_MAX(need, (u64)*cap * 2 + 64);
+    rl_reloc *q = to > UINT32_MAX / 2 ? NULL : realloc(*p, to * sizeof *q);
     if (!q) return false;
     *p = q;
     *cap = (u32)to;
     return true;
 }
 
-/* Bytes of native code per byte of wasm, roughly, and then some. */
-#define EXPANSION 4
-
-static bool append(rl_code_block **block, rl_chunk *k, rl_func_code *f, const rl_emitted *e, u64 code_size) {
-    u64 at = rl_align(k->size, RL_MAX(e->align, 1u));
-    size_t usual = rl_align(RL_MIN(BLOCK_START + code_size * EXPANSION, (u64)BLOCK_BYTES), RL_OS_PAGE);
-    if (at + e->size > UINT32_MAX / 2 || !block_room(block, k, at + e->size - k->size, usual)) return false;
-    if (!room((void **)&k->relocs, &k->relocs_cap, (u64)k->nrelocs + e->nrelocs, sizeof *k->relocs)) return false;
-    memset(k->code + k->size, PAD, at - k->size);
-    memcpy(k->code + at, e->code, e->size);
-    for (u32 i = 0; i < e->nrelocs; i++)
-        k->relocs[k->nrelocs++] = (rl_reloc){ (u32)at + e->relocs[i].at, e->relocs[i].func };
-    f->start = (u32)at + e->entry;
-    f->size = e->size - e->entry;
-    k->block->used += at + e->size - k->size;
-    k->size = (u32)at + e->size;
-    k->spills += e->spills;
-    k->ops += e->ops;
-    return true;
+/* Starts are written by one thread and read by others: 0, or the value. Nothing else is read because of them. */
+static u32 start_of(const rl_compile_job *j, u32 func) {
+    return __atomic_load_n(&j->funcs[func - j->module->nimported_funcs].start, __ATOMIC_RELAXED);
 }
 
-static rl_err compile_chunk(team *t, rl_emitter *em, rl_code_block **block, rl_chunk *k, rl_diag *d) {
-    const rl_compile_job *job = t->job;
-    for (u32 i = k->first; i < k->first + k->count; i++) {
-        rl_emitted e = { 0 };
-        RL_TRY(rl_emit_func(em, i + job->module->nimported_funcs, &e, d));
-        if (atomic_fetch_add_explicit(&t->bytes, e.size, memory_order_relaxed) + e.size > job->limit)
-            return rl_diag_set(d, RL_ERR_LIMIT, "native code too large");
-        if (!append(block, k, &job->funcs[i], &e, job->module->code_size) || !job->copy_rows(&job->funcs[i], &e)) return RL_ERR_NOMEM;
+static bool call_to(const rl_compile_job *j, u32 at, u32 start) { return rl_masm_relocate(j->base + at, at, start); }
+
+/* Completes the calls of the function that begins at `at`, or notes them. */
+static rl_err link_calls(worker *w, const rl_emitted *e, size_t at) {
+    rl_compile_job *j = w->t->job;
+    if (!more_relocs(&w->relocs, &w->relocs_cap, (u64)w->nrelocs + e->nrelocs)) return RL_ERR_NOMEM;
+    for (u32 i = 0; i < e->nrelocs; i++) {
+        rl_reloc r = { (u32)at + e->relocs[i].at, e->relocs[i].func };
+        u32 start = start_of(j, r.func);
+        if (!start) w->relocs[w->nrelocs++] = r;
+        else if (!call_to(j, r.at, start)) return RL_ERR_LIMIT;
     }
     return RL_OK;
 }
 
-static void fail(team *t, u32 chunk, rl_err e, const rl_diag *d) {
+static rl_err place(worker *w, rl_func_code *f, const rl_emitted *e) {
+    rl_compile_job *j = w->t->job;
+    u32 align = RL_MAX(e->align, 1u);
+    if (!room(w, e->size, align)) return RL_ERR_LIMIT;
+    size_t at = rl_align(w->at, align);
+    memset(j->base + w->at, PAD, at - w->at);
+    memcpy(j->base + at, e->code, e->size);
+    w->at = at + e->size;
+    f->size = e->size - e->entry;
+    f->rows = e->rows;
+    f->rows.bytes = rl_row_keep(&w->rows, e->rows.bytes, e->rows.size);
+    if (!f->rows.bytes) return RL_ERR_NOMEM;
+    f->rows.pc += (u32)at + e->entry;
+    __atomic_store_n(&f->start, (u32)at + e->entry, __ATOMIC_RELAXED);
+    w->native += e->size;
+    w->spills += e->spills;
+    w->ops += e->ops;
+    return link_calls(w, e, at);
+}
+
+static rl_err compile_run(worker *w, u32 run, rl_diag *d) {
+    team *t = w->t;
+    for (u32 i = t->runs[run]; i < t->runs[run + 1]; i++) {
+        rl_emitted e = { 0 };
+        RL_TRY(rl_emit_func(w->em, i + t->job->module->nimported_funcs, &e, d));
+        rl_err err = place(w, &t->job->funcs[i], &e);
+        if (err) return err == RL_ERR_LIMIT ? rl_diag_set(d, err, "native code too large") : err;
+    }
+    return RL_OK;
+}
+
+static void fail(team *t, u32 run, rl_err e, const rl_diag *d) {
     atomic_store(&t->failed, true);
     pthread_mutex_lock(&t->lock);
-    if (!t->err || chunk < t->bad_chunk) {
+    if (!t->err || run < t->bad_run) {
         t->err = e;
         t->diag = *d;
-        t->bad_chunk = chunk;
+        t->bad_run = run;
     }
     pthread_mutex_unlock(&t->lock);
+}
+
+/* The worker's results become the job's. */
+static void join(worker *w) {
+    team *t = w->t;
+    rl_compile_job *j = t->job;
+    pthread_mutex_lock(&t->lock);
+    bool ok = more_relocs(&t->relocs, &t->relocs_cap, (u64)t->nrelocs + w->nrelocs);
+    if (ok && w->nrelocs) memcpy(t->relocs + t->nrelocs, w->relocs, w->nrelocs * sizeof *w->relocs);
+    if (ok) t->nrelocs += w->nrelocs;
+    rl_row_join(j->rows, &w->rows);
+    j->used = RL_MAX(j->used, w->at);
+    j->native += w->native;
+    j->spills += w->spills;
+    j->ops += w->ops;
+    pthread_mutex_unlock(&t->lock);
+    free(w->relocs);
+    if (!ok) fail(t, UINT32_MAX, RL_ERR_NOMEM, &(rl_diag){ 0 });
 }
 
 static void *work(void *arg) {
     team *t = arg;
     const rl_compile_job *j = t->job;
-    rl_code_block *block = NULL;
     rl_diag d = { 0 };
-    rl_emitter *em = rl_emitter_new(j->module, j->flavour, j->layout, &rl_compile_defaults, NULL);
-    if (!em) fail(t, 0, RL_ERR_NOMEM, &d);
+    worker w = { .t = t, .em = rl_emitter_new(j->module, j->flavour, j->layout, &rl_compile_defaults, NULL) };
+    if (!w.em) fail(t, 0, RL_ERR_NOMEM, &d);
     u32 i;
     while (!atomic_load_explicit(&t->failed, memory_order_relaxed) &&
-           (i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < j->nchunks) {
-        rl_err e = compile_chunk(t, em, &block, &j->chunks[i], &d);
+           (i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < t->nruns) {
+        rl_err e = compile_run(&w, i, &d);
         if (e) fail(t, i, e, &d);
     }
-    rl_emitter_free(em);
-    block_put(block);
+    rl_emitter_free(w.em);
+    join(&w);
     return NULL;
 }
 
-rl_err rl_compile_chunks(const rl_compile_job *job, unsigned threads, rl_diag *d) {
-    team t = { .job = job, .lock = PTHREAD_MUTEX_INITIALIZER };
+static void run_team(team *t, unsigned threads) {
     if (!threads) threads = rl_os_cores();
-    threads = RL_MIN(RL_MIN(threads, MAX_THREADS), RL_MAX(job->nchunks, 1u));
+    threads = RL_MIN(RL_MIN(threads, MAX_THREADS), RL_MAX(t->nruns, 1u));
     pthread_t ids[MAX_THREADS];
     unsigned started = 0;
-    while (started + 1 < threads && pthread_create(&ids[started], NULL, work, &t) == 0) started++;
-    work(&t);
+    while (started + 1 < threads && pthread_create(&ids[started], NULL, work, t) == 0) started++;
+    work(t);
     for (unsigned i = 0; i < started; i++) pthread_join(ids[i], NULL);
+    for (u32 i = 0; i < t->nrelocs && !t->err; i++)
+        if (!call_to(t->job, t->relocs[i].at, start_of(t->job, t->relocs[i].func))) t->err = RL_ERR_LIMIT;
+}
+
+rl_err rl_compile_all(rl_compile_job *job, unsigned threads, rl_diag *d) {
+    team t = { .job = job, .lock = PTHREAD_MUTEX_INITIALIZER };
+    if (make_runs(&t)) run_team(&t, threads);
+    else t.err = RL_ERR_NOMEM;
+    free(t.runs);
+    free(t.relocs);
     if (!t.err) return RL_OK;
     if (d && !d->code) {
         if (t.diag.code) *d = t.diag;

@@ -51,14 +51,6 @@ rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind) {
     return c;
 }
 
-static void ret_row(rl_emitter *e, u32 offset, u16 refund) {
-    RL_ROOM(e, e->rets, e->nrets, e->cap_rets);
-    e->rets[e->failed ? 0 : e->nrets++] = (rl_ret_row){ rl_masm_pos(&e->m), offset, refund, 0 };
-}
-
-/* The call just emitted returns here. */
-void rl_emit_ret_row(rl_emitter *e) { ret_row(e, rl_offset(e), rl_refund(e)); }
-
 rl_label *rl_emit_trap_label(rl_emitter *e, rl_trap kind) {
     rl_cold *c = rl_emit_cold(e, RL_COLD_TRAP);
     c->trap = (u8)kind;
@@ -76,7 +68,7 @@ static void write_colds(rl_emitter *e) {
         switch (c->kind) {
         case RL_COLD_TRAP:
             rl_masm_trap(&e->m);
-            rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, (rl_trap)c->trap);
+            rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, c->trap);
             break;
         case RL_COLD_BOUND: {
             rl_label trap = RL_LABEL_INIT;
@@ -88,7 +80,7 @@ static void write_colds(rl_emitter *e) {
         }
         case RL_COLD_YIELD:
             rl_masm_yield(&e->m);
-            ret_row(e, c->offset, c->refund);
+            rl_emit_row(e, rl_masm_pos(&e->m), c->offset, c->refund, RL_ROW_CALL);
             rl_masm_jmp(&e->m, &c->back);
             break;
         case RL_COLD_EDGE: rl_merge_cold_edge(e, c); break;
@@ -756,7 +748,7 @@ static void reset(rl_emitter *e) {
     e->inreg = e->dirty = e->checked_locals = 0;
     memset(e->width, 0, sizeof e->width);
     e->pend_untracked = 0;
-    e->depth = e->low = e->flat = e->nctls = e->ncolds = e->nedges = e->ntraps = e->nrets = e->nrelocs = e->npositions = 0;
+    e->depth = e->low = e->flat = e->nctls = e->ncolds = e->nedges = e->nrelocs = e->npositions = 0;
     e->next_note = e->next_segment = e->next_event = 0;
     e->npins = 1;
     e->pins[0].regs = 0;
@@ -773,12 +765,10 @@ static void reset(rl_emitter *e) {
 
 /* Rows count from the entry, relocations from the first byte. */
 static rl_err finish_func(rl_emitter *e, u32 start, u32 entry, rl_emitted *out) {
-    for (u32 i = 0; i < e->ntraps; i++) e->traps[i].pc -= entry;
-    for (u32 i = 0; i < e->nrets; i++) e->rets[i].pc -= entry;
     for (u32 i = 0; i < e->nrelocs; i++) e->relocs[i].at -= start;
     for (u32 i = 0; i < e->npositions; i++) e->positions[i].pc -= start;
     *out = (rl_emitted){ .code = e->m.base + start, .size = rl_masm_pos(&e->m) - start, .entry = entry - start, .align = 32,
-                         .traps = e->traps, .ntraps = e->ntraps, .rets = e->rets, .nrets = e->nrets,
+                         .rows = { e->rows.bytes, e->rows.size, GAP - entry, e->an.code },
                          .relocs = e->relocs, .nrelocs = e->nrelocs, .spills = e->spills, .ops = e->ops,
                          .positions = e->positions, .npositions = e->npositions };
     return RL_OK;
@@ -793,6 +783,7 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     rl_masm_room(&e->m, 1024);
     memset(e->m.p, 0xcc, GAP);
     e->m.p += GAP;
+    rl_row_start(&e->rows, GAP, e->an.code);
     e->ip = e->mod->bytes + e->an.code;
     e->op_start = e->ip;
     rl_ctl *f = push_ctl(e, 0);
@@ -855,8 +846,6 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     RL_ROOM(e, e->ctls, 0, e->cap_ctls);
     RL_ROOM(e, e->colds, 0, e->cap_colds);
     RL_ROOM(e, e->edges, 0, e->cap_edges);
-    RL_ROOM(e, e->traps, 0, e->cap_traps);
-    RL_ROOM(e, e->rets, 0, e->cap_rets);
     RL_ROOM(e, e->relocs, 0, e->cap_relocs);
     if (e->failed || !rl_masm_init(&e->m, flavour)) {
         rl_emitter_free(e);
@@ -871,6 +860,6 @@ void rl_emitter_free(rl_emitter *e) {
     rl_masm_fini(&e->m);
     rl_annot_fini(&e->an);
     free(e->stack), free(e->ctls), free(e->pins), free(e->colds), free(e->edges), free(e->homes);
-    free(e->traps), free(e->rets), free(e->relocs), free(e->positions);
+    free(e->rows.bytes), free(e->relocs), free(e->positions);
     free(e);
 }

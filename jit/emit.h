@@ -145,8 +145,7 @@ struct rl_emitter {
     rl_edge *edges;  u32 nedges, cap_edges;
     i32 *homes;      u32 cap_homes; /* frame offset of each local's home: >= 0 from sp, < 0: from fp, -(offset) */
 
-    rl_trap_row *traps; u32 ntraps, cap_traps;
-    rl_ret_row *rets;   u32 nrets, cap_rets;
+    rl_row_writer rows;
     rl_position *positions; u32 npositions, cap_positions; /* for listings */
     rl_reloc *relocs;   u32 nrelocs, cap_relocs;
     u64 spills, ops;

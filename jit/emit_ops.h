@@ -9,16 +9,16 @@
 void rl_emit_trap_if(rl_emitter *e, rl_cc cc, rl_trap kind);
 rl_label *rl_emit_trap_label(rl_emitter *e, rl_trap kind);
 
-static inline void rl_emit_row(rl_emitter *e, u32 pc, u32 offset, u16 refund, rl_trap kind) {
-    RL_ROOM(e, e->traps, e->ntraps, e->cap_traps);
-    if (RL_UNLIKELY(e->failed)) return;
-    e->traps[e->ntraps++] = (rl_trap_row){ pc, offset, refund, (u8)kind, 0 };
+/* kind: rl_trap or RL_ROW_CALL */
+static inline void rl_emit_row(rl_emitter *e, u32 pc, u32 offset, u16 refund, u32 kind) {
+    if (RL_UNLIKELY(!rl_row_put(&e->rows, pc, offset, refund, kind))) e->failed = true;
 }
 
 /* The instruction at pc belongs to this operator. */
 static inline void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) { rl_emit_row(e, pc, rl_offset(e), rl_refund(e), kind); }
 
-void rl_emit_ret_row(rl_emitter *e);
+/* The call just emitted returns here. */
+static inline void rl_emit_ret_row(rl_emitter *e) { rl_emit_row(e, rl_masm_pos(&e->m), rl_offset(e), rl_refund(e), RL_ROW_CALL); }
 rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind);
 
 /* ---- emit_num.c ---- */

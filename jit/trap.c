@@ -66,7 +66,7 @@ static void ctx_redirect(ucontext_t *c, rl_exec *x) {
 #endif
 
 /* May an instruction with this row fault at `addr` by this signal? */
-static bool plausible(const rl_trap_row *row, const rl_instance *inst, int sig, const void *addr) {
+static bool plausible(const rl_row *row, const rl_instance *inst, int sig, const void *addr) {
     if (sig == SIGILL || sig == SIGTRAP || sig == SIGFPE) return true;
     if ((uintptr_t)addr < NULL_ZONE) return row->kind == RL_TRAP_NULL_FUNC || (row->kind == RL_TRAP_MEMORY && !inst->mem_base);
     if (row->kind != RL_TRAP_MEMORY) return false;
@@ -77,11 +77,11 @@ static bool ours(int sig, siginfo_t *info, ucontext_t *c) {
     const void *pc = ctx_pc(c);
     rl_code *code = rl_code_find(pc);
     if (!code) return false;
-    const rl_trap_row *row = rl_code_trap_at(code, pc);
+    rl_row row;
     rl_instance *inst = ctx_inst(c);
-    if (!row || !plausible(row, inst, sig, info->si_addr)) return false;
+    if (!rl_code_trap_at(code, pc, &row) || !plausible(&row, inst, sig, info->si_addr)) return false;
     rl_exec *x = inst->exec;
-    x->trap = row->kind;
+    x->trap = row.kind;
     x->exit = RL_EXIT_TRAP;
     x->guest_pc = (void *)pc;
     x->inst = inst;

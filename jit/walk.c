@@ -24,11 +24,11 @@ static bool found(rl_walk *w, const void *pc) {
 static bool first(rl_walk *w) {
     w->started = true;
     if (!w->x->guest_pc || !found(w, w->x->guest_pc)) return false;
-    const rl_trap_row *row = rl_code_trap_at(w->code, w->pc);
-    const rl_ret_row *yield = row ? NULL : rl_code_ret_at(w->code, w->pc);
+    rl_row row;
+    bool trap = rl_code_trap_at(w->code, w->pc, &row), yield = !trap && rl_code_ret_at(w->code, w->pc, &row);
     w->func = rl_code_func_at(w->code, w->pc);
-    w->offset = row ? row->offset : yield ? yield->offset : 0;
-    w->refund = row ? row->refund : 0;
+    w->offset = trap || yield ? row.offset : 0;
+    w->refund = trap ? row.refund : 0;
     return true;
 }
 
@@ -38,10 +38,11 @@ static bool caller(rl_walk *w) {
     const u64 *up = (const u64 *)fp[0];
     w->fp = up > fp ? up : NULL;
     if (!found(w, ret)) return false;
-    const rl_ret_row *row = rl_code_ret_at(w->code, ret);
+    rl_row row;
+    bool known = rl_code_ret_at(w->code, ret, &row);
     w->func = rl_code_func_at(w->code, (const u8 *)ret - 1);
-    w->offset = row ? row->offset : 0;
-    w->refund = row ? row->refund : 0;
+    w->offset = known ? row.offset : 0;
+    w->refund = known ? row.refund : 0;
     return true;
 }
 

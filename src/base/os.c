@@ -32,6 +32,14 @@ void rl_os_large(void *p, size_t size) {
     if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE); /* refused: only slower */
 }
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void rl_os_populate(void *p, size_t size) {
+    if (size) madvise(p, size, MADV_POPULATE_WRITE); /* refused: only slower */
+}
+
 void rl_os_discard(void *p, size_t size) {
     if (size) madvise(p, size, MADV_DONTNEED);
 }

@@ -18,6 +18,8 @@ void *rl_os_remap(void *p, size_t size, size_t to);
 void rl_os_unmap(void *p, size_t size);
 /* The range is about to be filled and is long: large pages, if the system has them, save most of the page faults. */
 void rl_os_large(void *p, size_t size);
+/* The range (whole pages) is about to be written: takes its memory now, which spares the page faults. */
+void rl_os_populate(void *p, size_t size);
 /* Gives the memory back, keeps the (zero) pages. */
 void rl_os_discard(void *p, size_t size);
 

@@ -71,9 +71,15 @@ typedef struct listing {
     rl_module *m;
     const rl_emitted *e;
     u32 pc;            /* next native byte to show */
-    u32 trap, ret, reloc; /* next rows */
+    u32 reloc;         /* next of them */
+    rl_rows rows;      /* those behind `row` */
+    rl_row row;        /* the next; kind RL_TRAP_NONE: no more */
     char left[256];    /* text waiting for its line */
 } listing;
+
+static void next_row(listing *l) {
+    if (!rl_rows_next(&l->rows, &l->row)) l->row.kind = RL_TRAP_NONE;
+}
 
 /* What the tables say about the instruction [pc, pc + len). */
 static void notes(listing *l, u32 pc, u32 len, char *buf, size_t size) {
@@ -84,11 +90,9 @@ static void notes(listing *l, u32 pc, u32 len, char *buf, size_t size) {
         rl_module_func_name(l->m, e->relocs[l->reloc++].func, symbol, sizeof symbol);
         snprintf(buf, size, "  ; %s", rl_demangle(symbol, name, sizeof name));
     }
-    while (l->trap < e->ntraps && e->traps[l->trap].pc + e->entry < pc) l->trap++;
-    if (l->trap < e->ntraps && e->traps[l->trap].pc + e->entry == pc) {
-        const rl_trap_row *t = &e->traps[l->trap];
-        snprintf(buf, size, "  ; or trap: %s, refund %u, 0x%x", rl_trap_text(t->kind), t->refund, t->offset);
-    }
+    while (l->row.kind && (l->row.pc + e->entry < pc || l->row.kind == RL_ROW_CALL)) next_row(l);
+    if (l->row.kind && l->row.pc + e->entry == pc)
+        snprintf(buf, size, "  ; or trap: %s, refund %u, 0x%x", rl_trap_text(l->row.kind), l->row.refund, l->row.offset);
 }
 
 static void flush_left(listing *l) {
@@ -132,7 +136,8 @@ static void show_function(rl_module *m, u32 func, const rl_emitted *e) {
     rl_module_func_name(m, func, symbol, sizeof symbol);
     printf("\nfunc[%u] %s %s: %u bytes, %u native\n", func, rl_demangle(symbol, name, sizeof name),
            rl_proto_text(m->funcs[func].proto, proto, sizeof proto), m->funcs[func].body_len, e->size - e->entry);
-    listing l = { .m = m, .e = e, .pc = e->entry };
+    listing l = { .m = m, .e = e, .pc = e->entry, .rows = e->rows };
+    next_row(&l);
     show_body(&l, func, m->funcs[func].body + m->funcs[func].body_len);
 }
 

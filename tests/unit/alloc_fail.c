@@ -68,7 +68,7 @@ WRAP(FILE *, open_memstream, char **text, size_t *size) { /* the text is freed b
 WRAP(FILE *, fmemopen, void *p, size_t n, const char *mode) { return refuse() ? NULL : __real_fmemopen(p, n, mode); }
 WRAP(void *, mmap64, void *at, size_t n, int prot, int flags, int fd, off_t from) {
     void *p = refuse() ? MAP_FAILED : __real_mmap64(at, n, prot, flags, fd, from);
-    if (p != MAP_FAILED) __atomic_fetch_add(&mapped, (long)n, __ATOMIC_RELAXED);
+    if (p != MAP_FAILED && !(flags & MAP_FIXED)) __atomic_fetch_add(&mapped, (long)n, __ATOMIC_RELAXED); /* fixed: replaces */
     return p;
 }
 WRAP(void *, mremap, void *p, size_t n, size_t to, int flags) {
