@@ -19,7 +19,10 @@
 
 #define API(space, name, proto, permission, blocks, parameters, sentence) \
     rille_fn_##proto rille_##space##_##name __attribute__((import_module("lunatic::" #space), import_name(#name)));
+#define RILLE(space, name, proto, permission, blocks, parameters, sentence) \
+    rille_fn_##proto rille_##space##_##name __attribute__((import_module("rille::" #space), import_name(#name)));
 #include "rille_api.def"
+#undef RILLE
 #undef API
 
 /* A function that processes can start in: RILLE_ENTRY(worker)(int64_t argument) { … } */

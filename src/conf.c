@@ -15,7 +15,6 @@ rl_conf *rl_conf_new(void) {
     if (!c) return NULL;
     atomic_init(&c->refs, 1);
     c->max_memory = RL_CONF_MEMORY;
-    c->can_net = true; /* says nothing: inherits; rl_conf_under takes it away where the parent has none */
     return c;
 }
 
@@ -36,6 +35,7 @@ void rl_conf_put(rl_conf *c) {
     free(c->args);
     free(c->env);
     free(c->dirs);
+    rl_reach_put(c->net);
     if (c->wasi) rl_upper_host.wasi_free(c->wasi);
     rl_conf_put(c->given);
     free(c);
@@ -120,7 +120,8 @@ static rl_err fill_under(rl_conf *c, const rl_conf *want, const rl_conf *have, r
     c->can_compile = want->can_compile && have->can_compile;
     c->can_configure = want->can_configure && have->can_configure;
     c->can_spawn = want->can_spawn && have->can_spawn;
-    c->can_net = want->can_net && have->can_net;
+    c->net = want->net ? rl_reach_under(want->net, have->net) : rl_reach_get(have->net);
+    if (want->net && !c->net) return RL_ERR_NOMEM;
     for (u32 i = 0; i < want->nargs; i++) RL_TRY(rl_conf_add_arg(c, want->args[i], strlen(want->args[i])));
     for (u32 i = 0; i < want->nenv; i++) RL_TRY(rl_conf_add_env(c, want->env[i], strlen(want->env[i]), NULL, 0));
     for (u32 i = 0; i < want->ndirs; i++) RL_TRY(grant_dir(c, &want->dirs[i], have, d));

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "src/base/err.h"
+#include "src/reach.h"
 
 struct rl_wasi;
 
@@ -18,7 +18,8 @@ typedef struct rl_conf {
     _Atomic u32 refs;
     u64 max_memory;        /* bytes of linear memory */
     u64 max_fuel;          /* units of 100,000 instructions; 0: no limit */
-    bool can_compile, can_configure, can_spawn, can_net;
+    bool can_compile, can_configure, can_spawn;
+    rl_reach *net;         /* NULL: says nothing; a child's is within its parent's then */
     char **args; u32 nargs;
     char **env;  u32 nenv; /* "NAME=VALUE" */
     rl_conf_dir *dirs; u32 ndirs;

@@ -46,13 +46,14 @@ rl_rt_config rl_rt_defaults(void) {
     return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .slice = 20000, .environment = 1 };
 }
 
-static rl_err fill_conf(rl_conf *f, const rl_rt_config *c) {
+static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {
     f->max_memory = c->max_memory;
     f->max_fuel = c->max_fuel;
     f->can_spawn = !c->no_spawn;
     f->can_compile = !c->no_compile;
     f->can_configure = !c->no_configs;
-    f->can_net = !c->no_net;
+    if (c->limit_net && !(f->net = rl_reach_new(NULL))) return RL_ERR_NOMEM;
+    for (u32 i = 0; f->net && i < c->nnet; i++) RL_TRY(rl_reach_add(f->net, c->net[i], strlen(c->net[i]), d));
     for (u32 i = 0; i < c->nargs; i++) RL_TRY(rl_conf_add_arg(f, c->args[i], strlen(c->args[i])));
     for (u32 i = 0; i < c->nenv; i++) RL_TRY(rl_conf_add_env(f, c->env[i], strlen(c->env[i]), NULL, 0));
     for (u32 i = 0; i < c->ndirs; i++)
@@ -119,7 +120,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     const rl_rt_config *c = rt->config;
     rl_worker *w = rt->workers;
     rl_conf *conf = rl_conf_new();
-    rl_err e = conf ? fill_conf(conf, c) : RL_ERR_NOMEM;
+    rl_err e = conf ? fill_conf(conf, c, d) : RL_ERR_NOMEM;
     if (!e) e = start_root(rt, m, conf, d);
     rl_conf_put(conf);
     if (e) {

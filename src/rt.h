@@ -51,7 +51,9 @@ typedef struct rl_rt_config {
     const char *const *env;  u32 nenv;     /* "NAME=VALUE"                            */
     const rl_rt_dir *dirs;   u32 ndirs;    /* in this order from descriptor 3         */
     bool no_spawn, no_compile, no_configs; /* rights the root process does not get    */
-    bool no_net;
+    bool limit_net;                        /* the root reaches only what `net` names */
+    const char *const *net; u32 nnet;      /* rules, see rl_reach_add                 */
+    const char *dns;                       /* name servers, "ADDRESS[:PORT],…"; NULL: the system's */
 
     /* limits of the root process, and so of all (a child never gets more) */
     u64 max_memory;       /* bytes of linear memory per process; default 2^32-1       */

@@ -10,6 +10,7 @@
 #include "jit/code.h"
 #include "src/base/utf8.h"
 #include "src/cli/cli.h"
+#include "src/reach.h"
 
 void rl_grants_fini(rl_grants *g) {
     for (u32 i = 0; g->dir_texts && i < g->ndirs; i++) free(g->dir_texts[i]);
@@ -93,8 +94,10 @@ static rl_err grant_env(const rl_args *a, rl_grants *g) {
 }
 
 static rl_err grant_rights(const rl_args *a, rl_rt_config *c) {
-    c->no_spawn = c->no_compile = c->no_configs = c->no_net = a->isolated;
-    if (a->net) c->no_net = false;
+    c->no_spawn = c->no_compile = c->no_configs = a->isolated;
+    c->limit_net = a->isolated || a->net.n;
+    c->dns = a->dns;
+    c->net = a->net.v, c->nnet = a->net.n;
     const struct { const char *name; bool *denied; } rights[] = {
         {"spawn", &c->no_spawn}, {"compile", &c->no_compile}, {"config", &c->no_configs}};
     for (u32 i = 0; i < a->allow.n; i++) {
@@ -107,6 +110,17 @@ static rl_err grant_rights(const rl_args *a, rl_rt_config *c) {
         *rights[r].denied = false;
     }
     return RL_OK;
+}
+
+/* What is wrong with a rule is said here, before anything runs. */
+static rl_err check_net(const rl_args *a) {
+    rl_reach *r = rl_reach_new(NULL);
+    rl_diag d = {0};
+    rl_err e = r ? RL_OK : RL_ERR_NOMEM;
+    for (u32 i = 0; !e && i < a->net.n; i++) e = rl_reach_add(r, a->net.v[i], strlen(a->net.v[i]), &d);
+    if (e) rl_cli_usage("--net: %s", d.text);
+    rl_reach_put(r);
+    return e ? RL_ERR_USAGE : RL_OK;
 }
 
 /* ---- all of it ---- */
@@ -130,6 +144,7 @@ rl_err rl_grants_init(const rl_args *a, rl_grants *g, rl_rt_config *c) {
     RL_TRY(grant_dirs(a, g));
     RL_TRY(grant_env(a, g));
     RL_TRY(grant_rights(a, c));
+    RL_TRY(check_net(a));
     c->dirs = g->dirs, c->ndirs = g->ndirs;
     c->env = g->env, c->nenv = g->nenv;
     return RL_OK;

@@ -10,18 +10,21 @@
 #include "src/host/wasi.h"
 #include "src/upper.h"
 
-#define ROW(ns, name, letters, permission, blocks, params, text, fn) \
-    { "lunatic::" #ns, #name, #letters, fn, RL_ROW_##blocks, #permission, params, text },
+#define ROW(prefix, ns, name, letters, permission, blocks, params, text, fn) \
+    { prefix #ns, #name, #letters, fn, RL_ROW_##blocks, #permission, params, text },
 #define RL_ROW_YES true
 #define RL_ROW_NO false
 #define API(ns, name, letters, permission, blocks, params, text) \
-    ROW(ns, name, letters, permission, blocks, params, text, rl_host_##ns##_##name)
+    ROW("lunatic::", ns, name, letters, permission, blocks, params, text, rl_host_##ns##_##name)
+#define RILLE(ns, name, letters, permission, blocks, params, text) \
+    ROW("rille::", ns, name, letters, permission, blocks, params, text, rl_host_##ns##_##name)
 #define LATER(ns, name, letters, permission, blocks, params, text) \
-    ROW(ns, name, letters, permission, blocks, params, text, NULL)
+    ROW("lunatic::", ns, name, letters, permission, blocks, params, text, NULL)
 static const rl_api_row rows[] = {
 #include "include/rille_api.def"
 };
 #undef LATER
+#undef RILLE
 #undef API
 
 const rl_api_table rl_api_lunatic = { rows, RL_LEN(rows) };
@@ -69,7 +72,7 @@ static bool same(const rl_name *n, const char *text) { return n->len == strlen(t
 
 /* Programs that use no processes do not pay for the records: the first import of a lunatic function makes them. */
 static rl_func *find(const rl_name *ns, const rl_name *name) {
-    if (ns->len < 9 || memcmp(ns->p, "lunatic::", 9)) return NULL;
+    if ((ns->len < 9 || memcmp(ns->p, "lunatic::", 9)) && (ns->len < 7 || memcmp(ns->p, "rille::", 7))) return NULL;
     pthread_once(&once, bind_all);
     return outcome ? NULL : rl_map_get(&by_name, hash(ns->p, ns->len, name->p, name->len));
 }

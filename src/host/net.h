@@ -2,40 +2,20 @@
 #ifndef RL_NET_H
 #define RL_NET_H
 
-#include <netinet/in.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "src/addr.h"
 #include "src/host/guest.h"
+#include "src/reach.h"
 
 /* ---- addresses (net_addr.c) ---- */
-
-typedef union rl_addr {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-} rl_addr;
 
 /* What guests call a DNS iterator: addresses, and which is next. */
 typedef struct rl_addrs {
     u32 n, at;
     rl_addr a[];
 } rl_addrs;
-
-static inline socklen_t rl_addr_len(const rl_addr *a) { return a->any.sa_family == AF_INET6 ? sizeof a->v6 : sizeof a->v4; }
-static inline u16 rl_addr_port(const rl_addr *a) { return ntohs(a->any.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port); }
-
-static inline void rl_addr_set_port(rl_addr *a, u32 port) {
-    if (a->any.sa_family == AF_INET6) a->v6.sin6_port = htons((u16)port);
-    else a->v4.sin_port = htons((u16)port);
-}
-
-#define RL_ADDR_TEXT 96
-/* "1.2.3.4:80", "[::1]:80" */
-const char *rl_addr_text(const rl_addr *a, char *buf, size_t size);
-/* The literal forms of that, with a numeric %scope for v6. */
-bool rl_addr_parse(const char *text, size_t len, rl_addr *out);
 
 /* An address from a guest's five arguments. False after a trap. */
 bool rl_addr_arg(rl_host *h, i32 type, i32 ptr, i32 port, i32 flow, i32 scope, rl_addr *out);
@@ -99,9 +79,8 @@ bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n);
 
 /* ---- rights (net_rights.c) ---- */
 
-typedef enum rl_net_use { RL_NET_LISTEN, RL_NET_CONNECT } rl_net_use;
 /* Whether the process may use that address so; if not, says so on the log the first time. */
-bool rl_net_may(rl_host *h, rl_net_use use, const rl_addr *a);
+bool rl_net_may(rl_host *h, rl_reach_use use, const rl_addr *a);
 /* Whether it may ask for the addresses of that name. */
 bool rl_net_may_resolve(rl_host *h, const char *host);
 /* The process looked the name up and was told a: a rule for the name is one for that address from now on. */

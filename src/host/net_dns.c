@@ -47,7 +47,7 @@ static i32 found(rl_host *h, const rl_lookup *l, const char *host, u32 port, i32
         list[kept] = a[i];
         rl_addr_set_port(&list[kept], port);
         rl_net_learn(h, host, &list[kept]);
-        kept += rl_net_may(h, RL_NET_CONNECT, &list[kept]);
+        kept += rl_net_may(h, RL_REACH_CONNECT, &list[kept]);
     }
     i32 result = 0;
     if (kept) rl_addr_give(h, id_ptr, list, kept);
@@ -82,14 +82,14 @@ i32 rl_host_networking_resolve(rl_host *h, i32 ptr, i32 len, i64 timeout, i32 id
     u32 port;
     if (!text) return 0;
     if (rl_addr_parse(text, (u32)len, &a)) {
-        if (!rl_net_may(h, RL_NET_CONNECT, &a)) return rl_net_refused(h, id_ptr);
+        if (!rl_net_may(h, RL_REACH_CONNECT, &a)) return rl_net_refused(h, id_ptr);
         rl_addr_give(h, id_ptr, &a, 1);
         return 0;
     }
     if ((why = split(text, (u32)len, host, &port))) return rl_guest_error(h, id_ptr, why);
     rl_lookup *l = rl_proc_unpend(p);
     if (!l && !rl_net_may_resolve(h, host)) return rl_net_refused(h, id_ptr);
-    if (!l && !(l = rl_lookup_new(host, NULL, &why))) return rl_guest_error(h, id_ptr, why);
+    if (!l && !(l = rl_lookup_new(host, p->worker->rt->config->dns, &why))) return rl_guest_error(h, id_ptr, why);
     i32 result = rl_lookup_wait(h, l, (u64)timeout);
     if (result < 0) return 0; /* parked */
     rl_lookup_state state = result ? RL_LOOKUP_WAITING : rl_lookup_step(l, &(int){ 0 }, &(i64){ 0 });

@@ -1,16 +1,58 @@
-/* Whether a process may use an address. Stateless. */
+/* Whether a process may use an address or ask for a name, and lunatic's configurations told about it (rille::config). A
+ * refusal is an error value; the first of a configuration is reported, as the program may keep the error to itself. The
+ * calling process's worker. */
 #include "src/host/net.h"
 
-bool rl_net_may(rl_host *h, rl_net_use use, const rl_addr *a) {
-    (void)use, (void)a;
-    return rl_proc_of(h)->conf->can_net;
+#include "src/sched.h"
+
+static void report(rl_host *h, const char *what, const char *where) {
+    rl_proc *p = rl_proc_of(h);
+    rl_rt *rt = p->worker->rt;
+    if (!rl_reach_first(p->conf->net) || rt->config->quiet) return;
+    fprintf(rt->log, "rille: process %llu may not %s %.100s (--net); no more is said of this\n", (unsigned long long)p->id, what, where);
+}
+
+bool rl_net_may(rl_host *h, rl_reach_use use, const rl_addr *a) {
+    char text[RL_ADDR_TEXT];
+    if (RL_LIKELY(rl_reach_allows(rl_proc_of(h)->conf->net, use, a))) return true;
+    report(h, use == RL_REACH_LISTEN ? "listen on" : "connect to", rl_addr_text(a, text, sizeof text));
+    return false;
 }
 
 bool rl_net_may_resolve(rl_host *h, const char *host) {
-    (void)host;
-    return rl_proc_of(h)->conf->can_net;
+    if (rl_reach_asks(rl_proc_of(h)->conf->net, host)) return true;
+    report(h, "look up", host);
+    return false;
 }
+
+void rl_net_learn(rl_host *h, const char *host, const rl_addr *a) { rl_reach_learn(rl_proc_of(h)->conf->net, host, a); }
 
 i32 rl_net_refused(rl_host *h, i32 ptr) { return rl_guest_error(h, ptr, RL_NET_REFUSED); }
 
-void rl_net_learn(rl_host *h, const char *host, const rl_addr *a) { (void)h, (void)host, (void)a; }
+/* ---- rille::config ---- */
+
+/* The rules of a configuration that is being made, or NULL after a trap. A config with any is limited to them. */
+static rl_reach *rules_of(rl_host *h, i64 id) {
+    rl_conf *c = rl_guest_res(h, RL_RES_CONFIG, id, "configuration");
+    if (!c) return NULL;
+    rl_conf_changed(c);
+    if (!c->net && !(c->net = rl_reach_new(NULL))) rl_exec_fail(&h->exec, "out of memory");
+    return c->net;
+}
+
+void rl_host_config_net_none(rl_host *h, i64 id) {
+    rl_conf *c = rl_guest_res(h, RL_RES_CONFIG, id, "configuration");
+    if (!c) return;
+    rl_reach_put(c->net);
+    c->net = NULL;
+    rules_of(h, id);
+}
+
+i32 rl_host_config_net_allow(rl_host *h, i64 id, i32 ptr, i32 len, i32 error_ptr) {
+    const char *text = rl_guest_text(h, ptr, len);
+    rl_reach *r = text ? rules_of(h, id) : NULL;
+    rl_diag d;
+    rl_diag_clear(&d);
+    if (!r) return 0;
+    return rl_reach_add(r, text, (u32)len, &d) ? rl_guest_error(h, error_ptr, d.text) : 0;
+}

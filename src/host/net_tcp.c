@@ -15,7 +15,7 @@ static rl_sock *listener_of(rl_host *h, i64 id) { return rl_guest_res(h, RL_RES_
 i32 rl_host_networking_tcp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 id_ptr) {
     rl_addr a;
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
-    if (!rl_net_may(h, RL_NET_LISTEN, &a)) return rl_net_refused(h, id_ptr);
+    if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
     rl_sock *s = rl_sock_new(rl_sock_listen(&a));
     return s ? rl_sock_give(h, id_ptr, RL_RES_TCP_LISTENER, s) : rl_net_failed(h, id_ptr, errno);
 }
@@ -59,7 +59,7 @@ i32 rl_host_networking_tcp_connect(rl_host *h, i32 type, i32 addr, i32 port, i32
     rl_proc *p = rl_proc_of(h);
     rl_addr a;
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
-    if (!h->wait.retry && !rl_net_may(h, RL_NET_CONNECT, &a)) return rl_net_refused(h, id_ptr);
+    if (!h->wait.retry && !rl_net_may(h, RL_REACH_CONNECT, &a)) return rl_net_refused(h, id_ptr);
     rl_sock *s = rl_proc_unpend(p);
     int error = rl_sock_connect(&s, &a);
     if (error == EINPROGRESS) {

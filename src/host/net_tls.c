@@ -96,7 +96,7 @@ i32 rl_host_networking_tls_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 fl
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
     const char *cert = rl_host_range(h, (u32)cert_ptr, (u32)cert_len), *key = cert ? rl_host_range(h, (u32)key_ptr, (u32)key_len) : NULL;
     if (!key) return 0;
-    if (!rl_net_may(h, RL_NET_LISTEN, &a)) return rl_net_refused(h, id_ptr);
+    if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
     if (!rl_tls_open(why)) return rl_guest_error(h, id_ptr, why);
     rl_tls_server *server = rl_tls_server_new(cert, (u32)cert_len, key, (u32)key_len, &usage, why);
     if (server) return new_listener(h, &a, server, id_ptr);
@@ -280,7 +280,7 @@ static const char *aim(rl_host *h, connecting *c, u32 port) {
     }
     if (!rl_net_may_resolve(h, c->name)) return RL_NET_REFUSED;
     if ((why = rl_lookup_check(c->name, strlen(c->name)))) return why;
-    c->lookup = rl_lookup_new(c->name, NULL, &why);
+    c->lookup = rl_lookup_new(c->name, rl_proc_of(h)->worker->rt->config->dns, &why);
     return c->lookup ? NULL : why;
 }
 
@@ -322,7 +322,7 @@ static rl_tls_state looked_up(rl_host *h, connecting *c, rl_lookup_state state, 
 static rl_tls_state connect_any(rl_host *h, connecting *c, char *why) {
     for (; c->at < c->n; c->at++) {
         const rl_addr *a = &c->addrs[c->at];
-        if (!c->s && !rl_net_may(h, RL_NET_CONNECT, a)) {
+        if (!c->s && !rl_net_may(h, RL_REACH_CONNECT, a)) {
             c->error = EACCES;
             continue;
         }

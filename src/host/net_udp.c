@@ -19,7 +19,7 @@ static int open_bound(const rl_addr *a) {
 i32 rl_host_networking_udp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 id_ptr) {
     rl_addr a;
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
-    if (!rl_net_may(h, RL_NET_LISTEN, &a)) return rl_net_refused(h, id_ptr);
+    if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
     rl_sock *s = rl_sock_new(open_bound(&a));
     return s ? rl_sock_give(h, id_ptr, RL_RES_UDP, s) : rl_net_failed(h, id_ptr, errno);
 }
@@ -59,7 +59,7 @@ i32 rl_host_networking_udp_connect(rl_host *h, i64 id, i32 type, i32 addr, i32 p
     rl_sock *s = sock_of(h, id);
     (void)timeout;
     if (!s || !rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
-    if (!rl_net_may(h, RL_NET_CONNECT, &a)) return rl_net_refused(h, id_ptr);
+    if (!rl_net_may(h, RL_REACH_CONNECT, &a)) return rl_net_refused(h, id_ptr);
     if (connect(s->fd, &a.any, rl_addr_len(&a))) return rl_net_failed(h, id_ptr, errno);
     rl_guest_put64(h, id_ptr, 0);
     return 0;
@@ -92,7 +92,7 @@ i32 rl_host_networking_udp_send_to(rl_host *h, i64 id, i32 ptr, i32 len, i32 typ
     rl_addr a;
     rl_sock *s = sock_of(h, id);
     if (!s || !rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
-    if (!rl_net_may(h, RL_NET_CONNECT, &a)) return rl_net_refused(h, out);
+    if (!rl_net_may(h, RL_REACH_CONNECT, &a)) return rl_net_refused(h, out);
     return give(h, s, ptr, len, &a, out);
 }
 

@@ -54,6 +54,7 @@ struct rl_tls {
     SSL *ssl;
     int fd;
     int error;       /* errno of the socket; 0: none yet */
+    bool eof;        /* it has ended */
     u8 *out;         /* what the socket did not take */
     size_t out_at, out_size, out_cap;
 };
@@ -94,6 +95,7 @@ static int bio_read(BIO *b, char *p, int len) {
     rl_tls *t = ossl.BIO_get_data(b);
     ossl.BIO_clear_flags(b, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     ssize_t n = recv(t->fd, p, (size_t)len, 0);
+    t->eof = n == 0;
     if (n >= 0) return (int)n;
     if (errno == EAGAIN || errno == EINTR) ossl.BIO_set_flags(b, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
     else t->error = errno;
@@ -101,8 +103,9 @@ static int bio_read(BIO *b, char *p, int len) {
 }
 
 static long bio_ctrl(BIO *b, int what, long num, void *ptr) {
-    (void)b, (void)num, (void)ptr;
-    return what == BIO_CTRL_FLUSH;
+    const rl_tls *t = ossl.BIO_get_data(b);
+    (void)num, (void)ptr;
+    return what == BIO_CTRL_FLUSH || (what == BIO_CTRL_EOF && t->eof);
 }
 
 /* Sends what was kept. READ never. */

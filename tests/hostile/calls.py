@@ -15,9 +15,9 @@ def functions():
     """namespace, name, parameter letters, result letter"""
     for path, full in (("include/rille_api.def", "lunatic::%s"), ("src/host/wasi.def", "wasi_snapshot_preview1")):
         text = open(os.path.join(ROOT, path)).read()
-        for space, field, letters in re.findall(r"^(?:API|LATER)\((\w+), (\w+), ([vild])_(?=[ild]*,)", text, re.M):
-            params = re.search(rf"^(?:API|LATER)\({space}, {field}, {letters}_([ild]*),", text, re.M).group(1)
-            yield full % space if "%" in full else full, field, params, letters
+        for kind, space, field, letters in re.findall(r"^(API|LATER|RILLE)\((\w+), (\w+), ([vild])_(?=[ild]*,)", text, re.M):
+            params = re.search(rf"^{kind}\({space}, {field}, {letters}_([ild]*),", text, re.M).group(1)
+            yield "rille::" + space if kind == "RILLE" else full % space if "%" in full else full, field, params, letters
 
 
 def constant(letter, value):
