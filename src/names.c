@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "src/base/utf8.h"
+
 void rl_names_init(rl_names *n) {
     memset(n, 0, sizeof *n);
     pthread_mutex_init(&n->lock, NULL);
@@ -173,5 +175,6 @@ bool rl_names_text(rl_names *n, u64 pid, char *buf, size_t size) {
         if (!e->reserved) at += (size_t)snprintf(buf + at, size - at, "%s'%.*s'", at ? " / " : "", (int)len, p);
     }
     pthread_mutex_unlock(&n->lock);
+    if (at) rl_utf8_printable(buf); /* guests chose it */
     return at;
 }

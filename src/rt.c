@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "jit/engine.h"
+#include "src/attach.h"
 #include "src/base/os.h"
 #include "src/jobs.h"
 #include "src/sched.h"
@@ -14,31 +15,35 @@
 
 #define MAX_WORKERS 1024u
 
-_Atomic int rl_rt_signal;
+_Atomic u32 rl_rt_signals;
 static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles signals */
 
 static void on_signal(int sig) {
     int saved = errno; /* of whatever was interrupted */
-    atomic_store_explicit(&rl_rt_signal, sig, memory_order_relaxed);
+    atomic_fetch_or_explicit(&rl_rt_signals, 1u << sig, memory_order_relaxed);
     rl_io *io = atomic_load_explicit(&signal_io, memory_order_acquire);
     if (io) rl_io_wake(io);
     errno = saved;
 }
 
 /* A guest's stack has no room for a handler. */
-static void catch_signals(rl_io *io, struct sigaction old[3]) {
-    struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK }, ignore = { .sa_handler = SIG_IGN };
-    atomic_store(&rl_rt_signal, 0);
+static const struct { int number; void (*handler)(int); } caught[] = {
+    { SIGINT, on_signal }, { SIGTERM, on_signal },   /* end */
+    { SIGUSR1, on_signal }, { SIGUSR2, on_signal },  /* print a survey; let others attach */
+    { SIGPIPE, SIG_IGN }, /* a reader that went away is an errno of one write, not our death */
+};
+
+static void catch_signals(rl_io *io, struct sigaction old[RL_LEN(caught)]) {
+    atomic_store(&rl_rt_signals, 0);
     atomic_store_explicit(&signal_io, io, memory_order_release);
-    sigaction(SIGINT, &a, &old[0]);
-    sigaction(SIGTERM, &a, &old[1]);
-    sigaction(SIGPIPE, &ignore, &old[2]); /* a reader that went away is an errno of one write, not our death */
+    for (u32 i = 0; i < RL_LEN(caught); i++) {
+        struct sigaction a = { .sa_handler = caught[i].handler, .sa_flags = SA_ONSTACK };
+        sigaction(caught[i].number, &a, &old[i]);
+    }
 }
 
-static void release_signals(const struct sigaction old[3]) {
-    sigaction(SIGINT, &old[0], NULL);
-    sigaction(SIGTERM, &old[1], NULL);
-    sigaction(SIGPIPE, &old[2], NULL);
+static void release_signals(const struct sigaction old[RL_LEN(caught)]) {
+    for (u32 i = 0; i < RL_LEN(caught); i++) sigaction(caught[i].number, &old[i], NULL);
     atomic_store(&signal_io, NULL);
 }
 
@@ -111,12 +116,13 @@ static void clear(rl_rt *rt) {
     rl_stacks_fini(&rt->stacks);
     rl_pids_fini(&rt->pids);
     rl_names_fini(&rt->names);
+    rl_halt_fini(&rt->halt);
     rl_msg_thread_fini();
     free(rt->workers);
 }
 
 static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
-    struct sigaction old[3];
+    struct sigaction old[RL_LEN(caught)];
     const rl_rt_config *c = rt->config;
     rl_worker *w = rt->workers;
     rl_conf *conf = rl_conf_new();
@@ -132,6 +138,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     if (c->handle_signals) catch_signals(&w->io, old);
     rl_worker_run(w);
     rl_workers_join(rt);
+    rl_attach_close(rt);
     if (c->handle_signals) release_signals(old);
     return atomic_load(&rt->status);
 }
@@ -144,6 +151,7 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     rt->config = c;
     rt->log = c->log ? c->log : stderr;
     atomic_init(&rt->status, -1);
+    rl_halt_init(&rt->halt);
     rl_names_init(&rt->names);
     rl_stacks_init(&rt->stacks, c->max_stack);
     u32 n = RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
@@ -159,7 +167,20 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     return rl_worker_init(rt->workers, rt, 0);
 }
 
-static void sum_stats(const rl_rt *rt, rl_rt_stats *s) {
+/* What pools saved: stacks and memories used again were not mapped and unmapped, and kept their pages. */
+static void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
+    u64 stacks = s->processes - RL_MIN(s->processes, rl_stacks_used(&rt->stacks)), slots = 0, scans = 0, kept = 0;
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+        const rl_slots *l = &rt->workers[i].slots;
+        slots += l->cleaned;
+        scans += l->scans;
+        for (u32 c = 0; c < RL_SLOT_CLASSES; c++) kept += l->classes[c].kept;
+    }
+    s->calls_avoided = 2 * (stacks + slots) - RL_MIN(2 * (stacks + slots), scans);
+    s->faults_avoided = stacks + kept;
+}
+
+void rl_rt_sum(rl_rt *rt, rl_rt_stats *s) {
     *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load(&rt->alive_peak), .memory_peak = atomic_load(&rt->memory_peak) };
     for (u32 i = 0; i < atomic_load(&rt->started); i++) {
         const rl_rt_stats *w = &rt->workers[i].stats;
@@ -175,6 +196,7 @@ static void sum_stats(const rl_rt *rt, rl_rt_stats *s) {
         s->polls += w->polls;
         s->modules += w->modules;
     }
+    sum_avoided(rt, s);
 }
 
 int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
@@ -188,7 +210,7 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
     else status = run(rt, m, d);
     if (c->stats) {
-        sum_stats(rt, c->stats);
+        rl_rt_sum(rt, c->stats);
         c->stats->wall_ns = (u64)((i64)rl_os_now_ns() - start);
     }
     if (c->leave && !rl_pid_any(&rt->pids)) {

@@ -41,6 +41,8 @@ typedef struct rl_rt_stats {
     u64 polls;            /* looks at the kernel for readiness or sleep               */
     u64 memory_peak;      /* bytes of linear memory, all processes together, at most  */
     u64 modules;          /* compiled, the program's own included                     */
+    u64 calls_avoided;    /* system calls: mapping and unmapping what was used again, less the looks for what to clear */
+    u64 faults_avoided;   /* page faults: pages of stacks and memories that were used again in place */
     u64 wall_ns;
 } rl_rt_stats;
 

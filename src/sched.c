@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 #include "jit/trap.h"
+#include "src/attach.h"
 #include "src/base/os.h"
 #include "src/jobs.h"
+#include "src/survey.h"
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
@@ -88,6 +90,8 @@ static void start_another(rl_rt *rt) {
     sigemptyset(&outside);
     sigaddset(&outside, SIGINT);
     sigaddset(&outside, SIGTERM);
+    sigaddset(&outside, SIGUSR1);
+    sigaddset(&outside, SIGUSR2);
     if (n == rt->nworkers || rl_worker_init(w, rt, n)) {
         atomic_store(&rt->starting, false);
         return;
@@ -303,23 +307,36 @@ static rl_proc *pick(rl_worker *w) {
     return nap(w);
 }
 
-/* A signal to end the program, seen by the first worker. */
-static bool told_to_end(rl_worker *w) {
-    int sig = w->index ? 0 : atomic_load_explicit(&rl_rt_signal, memory_order_relaxed);
-    if (RL_LIKELY(!sig || !w->rt->config->handle_signals)) return false;
-    rl_sched_stop(w->rt, 128 + sig);
+/* What signals ask for. True: the end. */
+static bool obey(rl_worker *w) {
+    u32 came = atomic_exchange(&rl_rt_signals, 0);
+    if (came >> SIGUSR1 & 1) rl_survey_print(w->rt);
+    if (came >> SIGUSR2 & 1 && rl_attach_open(w->rt) && !w->rt->config->quiet)
+        fprintf(w->rt->log, "rille: nobody can attach: no socket\n");
+    if (!(came >> SIGINT & 1) && !(came >> SIGTERM & 1)) return false;
+    rl_sched_stop(w->rt, 128 + (came >> SIGTERM & 1 ? SIGTERM : SIGINT));
     return true;
+}
+
+/* Signals are seen by the first worker. */
+static bool told_to_end(rl_worker *w) {
+    if (RL_LIKELY(w->index || !atomic_load_explicit(&rl_rt_signals, memory_order_relaxed))) return false;
+    return w->rt->config->handle_signals && obey(w);
 }
 
 void rl_worker_run(rl_worker *w) {
     rl_rt *rt = w->rt;
+    rl_halt_enter(&rt->halt);
     while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
+        if (RL_UNLIKELY(atomic_load_explicit(&rt->halt.asked, memory_order_relaxed))) rl_halt_wait(&rt->halt);
         if (++w->ticks >= LOOK_EVERY) look(w, false, false);
         rl_proc *p = pick(w);
         if (!p) continue;
         w->stats.slices++;
+        w->running = p->id;
         u64 spent = rl_proc_run(p, w->budget);
         if ((i64)spent >= w->budget) w->ticks += LOOK_EVERY / 8; /* a whole slice: time has passed */
         w->budget -= (i64)spent + DISPATCH_COST;
     }
+    rl_halt_leave(&rt->halt);
 }

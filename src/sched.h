@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "src/halt.h"
 #include "src/names.h"
 #include "src/pids.h"
 #include "src/proc.h"
@@ -37,6 +38,7 @@ typedef struct rl_worker {
     i64 held_until;    /* timers that are due may wait until then, see run_timers; 0: none do */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
+    u64 running;       /* id of the process that had the last slice */
     rl_runq runq;
     _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */
     _Alignas(64) _Atomic bool asleep; /* in epoll, or about to; whoever clears it wakes it */
@@ -67,12 +69,14 @@ struct rl_rt {
     _Atomic u32 sleepers;      /* workers asleep */
     _Atomic bool stop;
     _Atomic int status;        /* exit status of the run, once stop is set; -1 before */
+    rl_halt halt;
+    struct rl_attach *attach;  /* the socket for onlookers; NULL: not open. The first worker's */
     rl_timer deadline;
     FILE *log;
 };
 
-/* Number of the last SIGINT or SIGTERM; 0: none. Set by a signal handler of rt.c. */
-extern _Atomic int rl_rt_signal;
+/* Bit set of signals that came (SIGINT, SIGTERM, SIGUSR1, SIGUSR2), set by a handler of rt.c. */
+extern _Atomic u32 rl_rt_signals;
 
 /* The worker of this thread. */
 extern _Thread_local rl_worker *rl_worker_self;
@@ -98,6 +102,9 @@ void rl_sched_later(rl_proc *p);
 void rl_sched_next(rl_proc *p);
 /* Ends the run. The first status counts. */
 void rl_sched_stop(rl_rt *rt, int status);
+
+/* Statistics of all workers, while none of them runs. */
+void rl_rt_sum(rl_rt *rt, rl_rt_stats *s);
 
 /* Counts of the whole runtime; exact, and cheap with one worker. Return the new value. */
 u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add);

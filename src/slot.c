@@ -50,9 +50,13 @@ struct pm_scan_arg {
 /* ---- cleaning ---- */
 
 /* The pages of [from, to), which lie in one slot, hold something. */
-static void clear_pages(u8 *from, u8 *to, bool swapped) {
-    if (swapped || to - from > (ptrdiff_t)KEEP_BYTES) rl_os_discard(from, (size_t)(to - from));
-    else memset(from, 0, (size_t)(to - from));
+static void clear_pages(struct rl_slot_class *c, u8 *from, u8 *to, bool swapped) {
+    if (swapped || to - from > (ptrdiff_t)KEEP_BYTES) {
+        rl_os_discard(from, (size_t)(to - from));
+        return;
+    }
+    memset(from, 0, (size_t)(to - from));
+    c->kept += (u64)(to - from) / RL_OS_PAGE;
 }
 
 /* Clears what lies in dirty slots of [from, to), a run of pages that are there. */
@@ -61,7 +65,7 @@ static void clear_region(rl_slot_group *g, u8 *from, u8 *to, bool swapped) {
     while (from < to) {
         u32 slot = (u32)((u64)(from - g->base) / size);
         u8 *end = RL_MIN(to, g->base + (slot + 1) * size);
-        if (g->dirty >> slot & 1) clear_pages(from, end, swapped);
+        if (g->dirty >> slot & 1) clear_pages(g->class, from, end, swapped);
         from = end;
     }
 }

@@ -66,6 +66,14 @@ static void *take(rl_stacks *s) {
     return m ? m->base + m->used++ * s->size : NULL;
 }
 
+u64 rl_stacks_used(rl_stacks *s) {
+    u64 n = 0;
+    pthread_mutex_lock(&s->lock);
+    for (struct rl_stack_map *m = s->maps; m; m = m->next) n += m->used;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 /* Takes some for c: free ones, and a new one when there are none. */
 static void refill(rl_stack_cache *c) {
     rl_stacks *s = c->all;

@@ -28,6 +28,9 @@ typedef struct rl_stack_cache {
     void *stacks[RL_STACK_CACHE]; /* free ones */
 } rl_stack_cache;
 
+/* Slots that were ever given out. */
+u64 rl_stacks_used(rl_stacks *s);
+
 /* Lowest byte of a slot of c->all->size bytes, or NULL. Its contents are unspecified. */
 void *rl_stack_get(rl_stack_cache *c);
 void rl_stack_put(rl_stack_cache *c, void *stack);

@@ -1,4 +1,4 @@
-/* Whether bytes are UTF-8. */
+/* Whether bytes are UTF-8, and text of strangers made fit for a terminal. */
 #ifndef RL_UTF8_H
 #define RL_UTF8_H
 
@@ -18,6 +18,15 @@ static inline bool rl_utf8_valid(const void *bytes, size_t n) {
             if ((*p & 0xc0) != 0x80) return false;
     }
     return true;
+}
+
+/* Replaces by '?' what must not reach a terminal: control characters of either set, and what is not UTF-8. */
+static inline char *rl_utf8_printable(char *text) {
+    bool valid = rl_utf8_valid(text, strlen(text));
+    for (u8 *c = (u8 *)text; *c; c++)
+        if (*c < ' ' || *c == 0x7f || (*c >= 0x80 && !valid)) *c = '?';
+        else if (*c == 0xc2 && c[1] < 0xa0) *c = c[1] = '?';
+    return text;
 }
 
 #endif

@@ -113,7 +113,9 @@ static void print_stats(const rl_rt_stats *s, const rl_module *m) {
     const struct { const char *name; u64 n; } counts[] = {
         {"processes", s->processes}, {"processes alive at most", s->processes_peak}, {"failures", s->failures},
         {"messages", s->messages}, {"slices", s->slices}, {"yields", s->yields}, {"parks", s->parks}, {"steals", s->steals},
-        {"timers", s->timers}, {"polls", s->polls}, {"modules", s->modules}};
+        {"timers", s->timers}, {"polls", s->polls}, {"modules", s->modules},
+        {"page faults", (u64)(u.ru_minflt + u.ru_majflt)}, {"page faults avoided", s->faults_avoided},
+        {"system calls avoided", s->calls_avoided}};
     for (size_t i = 0; i < RL_LEN(counts); i++) fprintf(stderr, "%s: %llu\n", counts[i].name, (unsigned long long)counts[i].n);
 }
 

@@ -1,0 +1,65 @@
+/* The world stops: every worker finishes its slice and waits. Invariant: between rl_halt_begin and rl_halt_end all running
+ * workers are counted as halted, the one that asks included; who enters its loop meanwhile waits at its first turn. A slice
+ * is some microseconds, and one that sleeps is woken, so nobody waits long. The lock orders what workers wrote before what
+ * the asker reads. Any thread. Locks in every process's record were not taken: they would cost the running something for
+ * the sake of the onlooker, and show no moment that ever was. */
+#include "src/halt.h"
+
+#include "src/sched.h"
+
+void rl_halt_init(rl_halt *h) {
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->moved, NULL);
+}
+
+void rl_halt_fini(rl_halt *h) {
+    pthread_cond_destroy(&h->moved);
+    pthread_mutex_destroy(&h->lock);
+}
+
+static void change(rl_halt *h, u32 *count, u32 by) {
+    pthread_mutex_lock(&h->lock);
+    *count += by;
+    pthread_cond_broadcast(&h->moved);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void rl_halt_enter(rl_halt *h) { change(h, &h->running, 1); }
+void rl_halt_leave(rl_halt *h) { change(h, &h->running, (u32)-1); }
+
+/* Under the lock, as one that has stopped. */
+static void stay(rl_halt *h) {
+    h->halted++;
+    pthread_cond_broadcast(&h->moved);
+    while (atomic_load_explicit(&h->asked, memory_order_relaxed)) pthread_cond_wait(&h->moved, &h->lock);
+}
+
+void rl_halt_wait(rl_halt *h) {
+    pthread_mutex_lock(&h->lock);
+    stay(h);
+    h->halted--;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static bool is_worker(const rl_rt *rt) { return rl_worker_self && rl_worker_self->rt == rt; }
+
+void rl_halt_begin(rl_rt *rt) {
+    rl_halt *h = &rt->halt;
+    pthread_mutex_lock(&h->lock);
+    if (is_worker(rt)) stay(h); /* counted as stopped to the end, also while somebody else looks first */
+    else
+        while (atomic_load_explicit(&h->asked, memory_order_relaxed)) pthread_cond_wait(&h->moved, &h->lock);
+    atomic_store_explicit(&h->asked, true, memory_order_seq_cst);
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_io_wake(&rt->workers[i].io);
+    while (h->halted < h->running) pthread_cond_wait(&h->moved, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void rl_halt_end(rl_rt *rt) {
+    rl_halt *h = &rt->halt;
+    pthread_mutex_lock(&h->lock);
+    atomic_store_explicit(&h->asked, false, memory_order_relaxed);
+    if (is_worker(rt)) h->halted--;
+    pthread_cond_broadcast(&h->moved);
+    pthread_mutex_unlock(&h->lock);
+}
