@@ -1,11 +1,11 @@
 /* The scheduler: a worker picks a process, runs it for a slice, and looks at timers and readiness now and then, or for as
  * long as nobody can run. Invariant: a process is in exactly one place: running, in a run queue (or a worker's `next`),
  * parked (its mailbox word says so, and whoever takes that mark away queues it), or not yet published. A process woken by
- * the running one goes next and shares its slice, so a pair that talks to itself stays in the cache, on one core, and
- * cannot starve the others. One thread per worker; a worker without work takes half of another's queue, and sleeps when
- * nobody has any; whoever queues more than it can run at once wakes a sleeper, or starts a worker as long as not all are
- * there. A queue for all was not taken: every
- * dispatch would fight for it. */
+ * the running one goes next and shares its slice, or has one more when that is used up: so a pair that talks to itself
+ * stays in the cache, on one core, and cannot starve the others, nor do they keep one waiting that was just sent
+ * something. One thread per worker; a worker without work takes half of another's queue, and sleeps when nobody has any;
+ * whoever queues more than it can run at once wakes a sleeper, or starts a worker as long as not all are there. A queue
+ * for all was not taken: every dispatch would fight for it. */
 #include "src/sched.h"
 
 #include <stdlib.h>
@@ -267,9 +267,14 @@ static rl_proc *steal(rl_worker *w) {
 static rl_proc *own(rl_worker *w) {
     rl_proc *p = w->next;
     w->next = NULL;
+    if (p && w->budget <= 0 && !w->extended) { /* woken by one that used the slice up itself: not behind all others */
+        w->budget = w->rt->config->slice;
+        w->extended = true;
+    }
     if (p && w->budget > 0) return p;
     if (p) rl_sched_later(p);
     w->budget = w->rt->config->slice;
+    w->extended = false;
     return proc_of(rl_runq_pop(&w->runq));
 }
 

@@ -38,6 +38,7 @@ typedef struct rl_worker {
     i64 held_until;    /* timers that are due may wait until then, see run_timers; 0: none do */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
+    bool extended;     /* it is the second since a process came from the queue */
     u64 running;       /* id of the process that had the last slice */
     rl_runq runq;
     _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */

@@ -306,7 +306,7 @@ static bool press(top *t, int c) {
 }
 
 static void put_screen(top *t) {
-    char help[] = "q quit  enter details  order: i id  b busy  f fuel  m memory  x mailbox  l links";
+    char help[] = "q quit  enter details   by: i id  b busy  f fuel  m memory  x mailbox  l links";
     fputs("\033[H", stdout);
     put_table(t);
     fputs("\033[J", stdout);

@@ -91,6 +91,144 @@ RILLE_ENTRY(compiler)(int64_t to) {
     }
 }
 
+/* ---- for looking at from outside ---- */
+
+RILLE_ENTRY(named_waiter)(int64_t peer) {
+    const char *name = "string/json/Process/the \x1b[31mwaiter";
+    rille_registry_put(rille_address(name), (int32_t)strlen(name), 0, rille_self());
+    rille_process_link(1, peer);
+    rille_send(1, 1, "", 0);
+    rille_receive_tag(99, RILLE_FOREVER);
+}
+
+/* ---- time in slices: 64 spin, and each leaves a tick with the clock whenever it has had about a slice. The clock spins,
+ * too, so that nothing wakes it; the order of what is in its mailbox at the end is the order of events. ---- */
+
+#define SLICE 20000 /* instructions, what --slice is unless given */
+enum { TICK = 1, ASKED = 2, ANSWERED = 3, READY = 4, QUESTION = 5, DONE = 6 };
+
+RILLE_ENTRY(ticker)(int64_t clock) {
+    for (;;) {
+        for (volatile int i = 0; i < SLICE / 6; i++) {} /* six instructions a round */
+        rille_send(clock, TICK, "", 0);
+    }
+}
+/* asks the 65th now and then, and spins on whatever comes */
+static int64_t answerer_id;
+RILLE_ENTRY(asker)(int64_t clock) {
+    rille_receive_tag(READY, RILLE_FOREVER);
+    rille_read(&answerer_id, sizeof answerer_id);
+    for (int n = 0; n < 40; n++) {
+        for (volatile int i = 0; i < SLICE / 6 * 3 + n * 97; i++) {} /* asks at any point of a slice */
+        rille_send(clock, ASKED, "", 0);
+        rille_send(answerer_id, QUESTION, "", 0);
+        for (volatile int i = 0; i < SLICE / 6 * 4; i++) {} /* does not give way to the 65th */
+    }
+    rille_send(clock, DONE, "", 0);
+    for (volatile int i = 0;; i++) {}
+}
+RILLE_ENTRY(answerer)(int64_t clock) {
+    for (;;) {
+        rille_receive_tag(QUESTION, RILLE_FOREVER);
+        rille_send(clock, ANSWERED, "", 0);
+    }
+}
+/* prints how many questions were answered, and how many of them after more ticks than two for each worker */
+RILLE_ENTRY(clock_of_slices)(int64_t workers) {
+    int answers = 0, asked = 0, ticks = 0, late = 0;
+    while (rille_receive_tag(DONE, 0) == RILLE_TIMED_OUT)
+        for (volatile int i = 0; i < SLICE; i++) {}
+    while (rille_receive(0) == RILLE_DATA) {
+        int64_t tag = rille_message_get_tag();
+        if (tag == ASKED) asked = 1, ticks = 0;
+        if (tag == TICK) ticks += asked;
+        if (tag != ANSWERED || !asked) continue;
+        late += ticks > 2 * workers;
+        answers++;
+        asked = 0;
+    }
+    printf("%d answers, %d late\n", answers, late);
+    fflush(stdout);
+    rille_send(1, 1, "", 0);
+}
+static void play_65th(int64_t workers) {
+    int64_t clock = rille_spawn("clock_of_slices", workers), answers = rille_spawn("answerer", clock);
+    int64_t asks = rille_spawn("asker", clock);
+    for (int i = 0; i < 62; i++) rille_spawn("ticker", clock);
+    rille_send(asks, READY, &answers, sizeof answers);
+    rille_receive(RILLE_FOREVER);
+}
+
+/* ---- programs of many shapes, none of which ends by itself ---- */
+
+RILLE_ENTRY(storm)(int64_t depth) {
+    for (;;) rille_process_sleep_ms(rille_spawn(depth ? "storm" : "sleeper", depth - 1) % 2);
+}
+RILLE_ENTRY(echo)(int64_t unused) {
+    (void)unused;
+    for (;;) {
+        int64_t from = 0;
+        rille_receive(RILLE_FOREVER);
+        rille_read(&from, sizeof from);
+        int64_t me = rille_self();
+        rille_send(from, 1, &me, sizeof me);
+    }
+}
+static void ping(int64_t peer) {
+    int64_t me = rille_self();
+    for (;;) {
+        rille_send(peer, 1, &me, sizeof me);
+        rille_receive(RILLE_FOREVER);
+    }
+}
+RILLE_ENTRY(pinger)(int64_t peer) { ping(peer); }
+static int deep(volatile int n) { return n ? deep(n - 1) + 1 : 0; }
+
+/* False: no such shape. */
+static int take_shape(const char *shape) {
+    static char block[1 << 20];
+    if (!strcmp(shape, "storm")) rille_spawn("storm", 3), rille_receive(RILLE_FOREVER);
+    else if (!strcmp(shape, "ping")) ping(rille_spawn("echo", 0));
+    else if (!strcmp(shape, "pings")) {
+        for (int i = 0; i < 50; i++) rille_spawn("pinger", rille_spawn("echo", 0));
+        rille_receive(RILLE_FOREVER);
+    } else if (!strcmp(shape, "copy")) for (;;) memmove(block, block + 1, sizeof block - 1);
+    else if (!strcmp(shape, "deep")) for (;;) deep(1000);
+    else if (!strcmp(shape, "flood")) for (int n = 0;; n++) rille_send(rille_self(), 1, block, n < 100000 ? 1 : 0), n < 1000000 || rille_receive(0);
+    else if (!strcmp(shape, "chatter")) for (;;) write(1, block, sizeof block); /* into a pipe nobody reads */
+    else if (!strcmp(shape, "read")) read(0, block, 1);
+    else if (!strcmp(shape, "yield")) for (;;) rille_process_sleep_ms(0);
+    else return 0;
+    return 1;
+}
+
+/* ---- the end of others: whoever is watched says so when it dies ---- */
+
+static void kill_one(const char *entry) {
+    int64_t id = rille_spawn(entry, rille_self());
+    rille_process_monitor(id);
+    for (volatile int i = 0; i < SLICE * 3; i++) {} /* by then it does what it does */
+    rille_process_kill(id);
+    printf("%s: %s\n", entry, rille_receive(RILLE_FOREVER) == RILLE_PROCESS_DIED && !rille_process_exists(id) ? "gone" : "there");
+}
+RILLE_ENTRY(receiver)(int64_t unused) {
+    (void)unused;
+    rille_receive_tag(99, RILLE_FOREVER);
+}
+RILLE_ENTRY(catcher)(int64_t unused) { /* a spinner that cannot be told from one that works */
+    (void)unused;
+    for (;;) rille_process_exists(1);
+}
+static void play_kill(void) {
+    static const char *const all[] = {"spinner", "sleeper", "receiver", "reader", "catcher"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) kill_one(all[i]);
+    int64_t busy = rille_spawn("echo", 0), id = rille_spawn("pinger", busy);
+    rille_process_monitor(id);
+    rille_process_sleep_ms(1);
+    rille_process_kill(id);
+    printf("pinger: %s\n", rille_receive(RILLE_FOREVER) == RILLE_PROCESS_DIED ? "gone" : "there");
+}
+
 static void wait_gone(int64_t id) {
     while (rille_process_exists(id)) rille_process_sleep_ms(1);
 }
@@ -181,7 +319,20 @@ int main(int argc, char **argv) {
             printf("%lld ", (long long)rille_message_get_tag());
         }
         puts("");
+    } else if (!strcmp(scene, "inside")) {
+        int64_t id = rille_spawn("named_waiter", rille_spawn("sleeper", 0));
+        rille_receive(RILLE_FOREVER);
+        rille_send(id, 1, "", 0);
+        rille_send(id, 1, "", 0);
+        rille_spawn("spinner", 0);
+        for (int i = 0; i < 3; i++) rille_spawn("sleeper", 0);
+        say("ready");
+        rille_receive(RILLE_FOREVER);
+    } else if (!strcmp(scene, "65th")) {
+        play_65th(atoi(argv[2]));
+    } else if (!strcmp(scene, "kill")) {
+        play_kill();
     } else {
-        return 2;
+        return take_shape(scene) ? 0 : 2;
     }
 }
