@@ -23,6 +23,7 @@ typedef struct rl_conf {
     char **args; u32 nargs;
     char **env;  u32 nenv; /* "NAME=VALUE" */
     rl_conf_dir *dirs; u32 ndirs;
+    const int *socks; u32 nsocks; /* host descriptors of sockets; the run's caller's, not inherited by other configurations */
     struct rl_wasi *wasi;  /* made at first use; processes get clones. NULL: not made */
     struct rl_conf *given; /* what rl_conf_under made of it last; NULL after a change */
 } rl_conf;

@@ -57,6 +57,8 @@ static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {
     f->can_spawn = !c->no_spawn;
     f->can_compile = !c->no_compile;
     f->can_configure = !c->no_configs;
+    f->socks = c->socks;
+    f->nsocks = c->nsocks;
     if (c->limit_net && !(f->net = rl_reach_new(NULL))) return RL_ERR_NOMEM;
     for (u32 i = 0; f->net && i < c->nnet; i++) RL_TRY(rl_reach_add(f->net, c->net[i], strlen(c->net[i]), d));
     for (u32 i = 0; i < c->nargs; i++) RL_TRY(rl_conf_add_arg(f, c->args[i], strlen(c->args[i])));

@@ -52,6 +52,7 @@ typedef struct rl_rt_config {
     const char *const *args; u32 nargs;    /* args[0] is the program's name           */
     const char *const *env;  u32 nenv;     /* "NAME=VALUE"                            */
     const rl_rt_dir *dirs;   u32 ndirs;    /* in this order from descriptor 3         */
+    const int *socks;        u32 nsocks;   /* sockets, listening or connected, on the descriptors after those */
     bool no_spawn, no_compile, no_configs; /* rights the root process does not get    */
     bool limit_net;                        /* the root reaches only what `net` names */
     const char *const *net; u32 nnet;      /* rules, see rl_reach_add                 */

@@ -4,13 +4,14 @@
  * decided here and only here: the runtime grants what the configuration says and no more. */
 #include "src/cli/grant.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "jit/code.h"
 #include "src/base/utf8.h"
 #include "src/cli/cli.h"
-#include "src/reach.h"
+#include "src/host/net.h"
 
 void rl_grants_fini(rl_grants *g) {
     for (u32 i = 0; g->dir_texts && i < g->ndirs; i++) free(g->dir_texts[i]);
@@ -18,6 +19,8 @@ void rl_grants_fini(rl_grants *g) {
     free(g->dirs);
     free(g->env);
     free(g->vals);
+    for (u32 i = 0; i < g->nsocks; i++) close(g->socks[i]);
+    free(g->socks);
     *g = (rl_grants){0};
 }
 
@@ -78,7 +81,7 @@ static const char *own_env(const char *name) {
 static rl_err grant_env(const rl_args *a, rl_grants *g) {
     u32 n = a->env.n;
     for (char **e = environ; *e; e++) n++;
-    if (!(g->env = calloc(n + 1, sizeof *g->env))) return RL_ERR_NOMEM;
+    if (!(g->env = calloc(n + RL_LEN(g->listen_fds), sizeof *g->env))) return RL_ERR_NOMEM;
     for (char **e = environ; *e && !a->isolated; e++)
         /* what is not text cannot be given to every guest language; the old runtime crashed on it */
         if (rl_utf8_valid(*e, strlen(*e)) && strchr(*e, '=')) g->env[g->nenv++] = *e;
@@ -109,6 +112,38 @@ static rl_err grant_rights(const rl_args *a, rl_rt_config *c) {
         }
         *rights[r].denied = false;
     }
+    return RL_OK;
+}
+
+/* ---- the network ---- */
+
+/* A socket that listens on text, with a word about the port when the system picked it. */
+static rl_err open_listener(const char *text, int *out) {
+    rl_addr a;
+    char name[RL_ADDR_TEXT];
+    socklen_t len = sizeof a;
+    if (!rl_addr_parse(text, strlen(text), &a)) {
+        rl_cli_usage("--tcplisten wants ADDRESS:PORT, not \"%s\"", text);
+        return RL_ERR_USAGE;
+    }
+    if ((*out = rl_sock_listen(&a)) < 0) {
+        rl_cli_usage("--tcplisten=%s: %s", text, strerror(errno));
+        return RL_ERR_USAGE;
+    }
+    if (!rl_addr_port(&a) && !getsockname(*out, &a.any, &len))
+        fprintf(stderr, "rille: listening on %s\n", rl_addr_text(&a, name, sizeof name));
+    return RL_OK;
+}
+
+/* Programs find them by the variables that systemd gives to those it starts, and one for where they begin: directories
+ * come first, as C libraries look for them from descriptor 3 on. */
+static rl_err grant_listeners(const rl_args *a, rl_grants *g) {
+    if (!a->tcplisten.n) return RL_OK;
+    if (!(g->socks = calloc(a->tcplisten.n, sizeof *g->socks))) return RL_ERR_NOMEM;
+    for (; g->nsocks < a->tcplisten.n; g->nsocks++) RL_TRY(open_listener(a->tcplisten.v[g->nsocks], &g->socks[g->nsocks]));
+    snprintf(g->listen_fds[0], sizeof g->listen_fds[0], "LISTEN_FDS=%u", g->nsocks);
+    snprintf(g->listen_fds[1], sizeof g->listen_fds[1], "LISTEN_FDS_START=%u", 3 + g->ndirs);
+    for (u32 i = 0; i < RL_LEN(g->listen_fds); i++) put_env(g, g->listen_fds[i]);
     return RL_OK;
 }
 
@@ -145,6 +180,8 @@ rl_err rl_grants_init(const rl_args *a, rl_grants *g, rl_rt_config *c) {
     RL_TRY(grant_env(a, g));
     RL_TRY(grant_rights(a, c));
     RL_TRY(check_net(a));
+    RL_TRY(grant_listeners(a, g));
+    c->socks = g->socks, c->nsocks = g->nsocks;
     c->dirs = g->dirs, c->ndirs = g->ndirs;
     c->env = g->env, c->nenv = g->nenv;
     return RL_OK;

@@ -10,6 +10,8 @@ typedef struct rl_grants {
     rl_rt_dir *dirs; u32 ndirs;
     char **dir_texts;          /* owned copies that dirs point into */
     const char **env; u32 nenv;
+    int *socks; u32 nsocks;    /* listening */
+    char listen_fds[2][40];    /* variables about them */
     u64 *vals; u32 nvals;      /* --invoke: arguments as words */
 } rl_grants;
 

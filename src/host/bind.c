@@ -127,7 +127,7 @@ static rl_err wasi_new(const rl_conf *c, struct rl_wasi **out, rl_diag *d) {
     if (!dirs) return RL_ERR_NOMEM;
     for (u32 i = 0; i < c->ndirs; i++) dirs[i] = (rl_wasi_dir){ c->dirs[i].host, c->dirs[i].guest, c->dirs[i].readonly };
     rl_wasi_config w = { .args = (const char *const *)c->args, .nargs = c->nargs, .env = (const char *const *)c->env,
-                         .nenv = c->nenv, .dirs = dirs, .ndirs = c->ndirs, .std = { 0, 1, 2 } };
+                         .nenv = c->nenv, .dirs = dirs, .ndirs = c->ndirs, .socks = c->socks, .nsocks = c->nsocks, .std = { 0, 1, 2 } };
     rl_err e = rl_wasi_new(&w, out, d);
     free(dirs);
     return e;
