@@ -800,12 +800,11 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     u32 total = (u32)rl_align(e->frame + 8 * (u32)__builtin_popcount(e->saved), 16);
     bool check = e->an.has_calls || total > RL_RED_ZONE;
     rl_label overflow = RL_LABEL_INIT;
+    u32 start = rl_masm_prologue(&e->m, GAP, total, check, e->saved, e->frame, &overflow);
     if (check) {
         rl_masm_bind(&e->m, &overflow);
-        rl_masm_trap(&e->m);
-        rl_emit_row(e, rl_masm_fault_pos(&e->m), e->an.code, 0, RL_TRAP_STACK); /* before anything is charged */
+        rl_emit_row(e, rl_masm_restack(&e->m, start), e->an.code, 0, RL_TRAP_STACK); /* before anything is charged */
     }
-    u32 start = rl_masm_prologue(&e->m, GAP, total, check, e->saved, e->frame, &overflow);
     rl_masm_pool(&e->m);
     if (e->m.failed && (size_t)(e->m.end - e->m.base) == RL_MASM_MAX)
         return rl_diag_set(d, RL_ERR_LIMIT, "function %u needs too much native code", index);

@@ -33,6 +33,7 @@ _Static_assert(offsetof(rl_instance, funcs) == RL_INST_FUNCS, "");
 _Static_assert(offsetof(rl_instance, tail_bytes) == RL_INST_TAIL_BYTES, "");
 _Static_assert(offsetof(rl_instance, yield) == RL_INST_YIELD, "");
 _Static_assert(offsetof(rl_instance, mem_limit) == RL_INST_MEM_LIMIT, "");
+_Static_assert(offsetof(rl_instance, grow) == RL_INST_GROW, "");
 
 /* In the glue; where no segment register serves, it does nothing. */
 void rl_glue_set_base(void *base);
@@ -54,8 +55,10 @@ void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host) {
     rl_exec_reset(x);
 }
 
+static u8 *stack_top(const rl_exec *x) { return x->stack + x->stack_size / 16 * 16; }
+
 void rl_exec_reset(rl_exec *x) {
-    x->guest_sp = x->stack + x->stack_size / 16 * 16;
+    x->guest_sp = stack_top(x);
     x->guest_fp = x->guest_pc = NULL;
     x->nest = NULL;
     x->nested = RL_NESTED_NONE;
@@ -64,6 +67,65 @@ void rl_exec_reset(rl_exec *x) {
     x->vals = x->small_vals;
     x->vals_cap = RL_LEN(x->small_vals);
     x->message[0] = 0;
+}
+
+/* ---- moving to a larger stack ---- */
+
+/* What moves: [from, to) by `by` bytes. */
+typedef struct move { u8 *from, *to; ptrdiff_t by; } move;
+
+static void *moved(const move *m, void *p) { return (u8 *)p >= m->from && (u8 *)p <= m->to ? (u8 *)p + m->by : p; }
+
+/* Frame pointers are the only addresses of the stack in compiled frames. fp is an address before the move. */
+static void move_chain(const move *m, u8 *fp) {
+    while (fp >= m->from && fp < m->to) {
+        void **link = (void **)(fp + m->by);
+        u8 *outer = *link;
+        *link = moved(m, outer);
+        if (outer <= fp) return;
+        fp = outer;
+    }
+}
+
+static void move_frames(rl_exec *x, const move *m) {
+    move_chain(m, x->guest_fp);
+    for (rl_nest *n = x->nest = moved(m, x->nest); n; n = n->prev) {
+        move_chain(m, n->fp);
+        n->prev = moved(m, n->prev);
+        n->sp = moved(m, n->sp);
+        n->fp = moved(m, n->fp);
+        n->entry_sp = moved(m, n->entry_sp);
+    }
+    x->guest_sp = (u8 *)x->guest_sp + m->by;
+    x->guest_fp = moved(m, x->guest_fp);
+    x->vals = moved(m, x->vals); /* unless they are x->small_vals */
+}
+
+/* While the guest does not run: everything on its stack goes to a larger one, to the same distance from the top. */
+static rl_err grow(rl_exec *x) {
+    u8 *stack;
+    size_t size;
+    if (!x->more) return RL_ERR_LIMIT;
+    RL_TRY(x->more(x->host, &stack, &size));
+    move m = { x->guest_sp, stack_top(x), 0 };
+    x->stack = stack;
+    x->stack_size = size;
+    x->stack_limit = stack + RL_STACK_MARGIN;
+    m.by = stack_top(x) - m.to;
+    memcpy(m.from + m.by, m.from, (size_t)(m.to - m.from));
+    move_frames(x, &m);
+    if (x->inst && x->inst->store) rl_store_bind(x->inst->store, x); /* every instance has a copy of the limit */
+    return RL_OK;
+}
+
+/* Compiled code found its stack full. False: it cannot grow, x->trap says why. */
+static bool grow_or_trap(rl_exec *x) {
+    rl_err e = grow(x);
+    if (!e) return true;
+    x->trap = RL_TRAP_STACK;
+    if (e != RL_ERR_LIMIT) rl_exec_fail(x, "no memory for a larger stack: %s", rl_err_text(e));
+    x->exit = RL_EXIT_TRAP;
+    return false;
 }
 
 static u32 words_of(const u8 *types, u32 n) {
@@ -85,10 +147,13 @@ static u8 *place_vals(rl_exec *x, u8 *sp, const rl_proto *p, size_t distance) {
     return sp;
 }
 
-/* The ENTRY frame's two words: its address to "resume" at, and the function. */
-static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t distance) {
+/* The ENTRY frame's two words: its address to "resume" at, and the function. NULL: no room, or (*e) another reason. */
+static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t distance, rl_err *e) {
     const void *entry = rl_stub_get(f->proto, RL_STUB_ENTRY);
-    if (!entry || !rl_func_ready(f)) return NULL;
+    if (!entry || !rl_func_ready(f)) {
+        *e = RL_ERR_NOMEM;
+        return NULL;
+    }
     sp = place_vals(x, sp, f->proto, distance);
     if (!sp || sp - 16 < (u8 *)x->stack_limit) return NULL;
     u32 words = words_of(f->proto->params, f->proto->nparams);
@@ -101,8 +166,10 @@ static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t di
 
 rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args) {
     rl_exec_reset(x);
-    u8 *sp = push_entry(x, x->guest_sp, f, args, 0);
-    if (!sp) return RL_ERR_NOMEM;
+    rl_err e = RL_OK;
+    u8 *sp;
+    while (!(sp = push_entry(x, x->guest_sp, f, args, 0, &e)))
+        if (e || grow(x)) return RL_ERR_NOMEM;
     x->guest_sp = sp;
     if (f->inst) x->inst = f->inst;
     x->entry_inst = x->inst;
@@ -135,15 +202,16 @@ void rl_exec_tax(rl_exec *x, u64 bytes) {
 static rl_nest *nest_below(void *sp) { return (rl_nest *)(((uintptr_t)sp - sizeof(rl_nest)) & ~(uintptr_t)15); }
 
 void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps) {
-    rl_nest *n = nest_below(x->guest_sp);
-    if ((u8 *)n < x->stack + RL_STACK_MARGIN / 2) {
-        rl_exec_trap(x, RL_TRAP_STACK);
-        return;
-    }
-    *n = (rl_nest){ x->nest, x->guest_sp, x->guest_fp, x->inst, f->inst ? f->inst : x->inst, NULL, catch_traps };
-    n->entry_sp = push_entry(x, (u8 *)n, f, args, RL_STACK_MARGIN);
-    if (!n->entry_sp) rl_exec_trap(x, RL_TRAP_STACK);
-    else x->outcome = RL_OUT_NEST;
+    rl_err e = RL_OK;
+    x->outcome = RL_OUT_NEST;
+    do {
+        rl_nest *n = nest_below(x->guest_sp);
+        if ((u8 *)n < x->stack + RL_STACK_MARGIN / 2) continue;
+        *n = (rl_nest){ x->nest, x->guest_sp, x->guest_fp, x->inst, f->inst ? f->inst : x->inst, NULL, catch_traps };
+        if ((n->entry_sp = push_entry(x, (u8 *)n, f, args, RL_STACK_MARGIN, &e))) return;
+    } while (!e && grow_or_trap(x));
+    if (e) rl_exec_fail(x, "no memory for a call");
+    x->outcome = RL_OUT_TRAP;
 }
 
 static void start_nested(rl_exec *x) {
@@ -211,6 +279,10 @@ static bool step(rl_exec *x, bool inner, rl_exit *why) {
     case RL_EXIT_HOST + RL_OUT_PARK: *why = RL_EXIT_PARK; return true;
     case RL_EXIT_HOST + RL_OUT_YIELD:
     case RL_EXIT_YIELD: *why = RL_EXIT_YIELD; return true;
+    case RL_EXIT_GROW:
+        if (grow_or_trap(x)) return false;
+        *why = RL_EXIT_TRAP;
+        return !trapped(x);
     case RL_EXIT_HOST + RL_OUT_TRAP:
     case RL_EXIT_TRAP: *why = RL_EXIT_TRAP; return !trapped(x);
     default: rl_assert(!"a reason to leave guest code"); return true;

@@ -38,6 +38,10 @@ typedef enum rl_outcome { RL_OUT_DONE = 0, RL_OUT_PARK, RL_OUT_TRAP, RL_OUT_NEST
 /* Outcome of the guest function a host function asked for by rl_exec_nest. */
 typedef enum rl_nested { RL_NESTED_NONE = 0, RL_NESTED_RETURNED, RL_NESTED_TRAPPED } rl_nested;
 
+/* Asks the owner for a larger stack, when this one is full: lowest byte and size. RL_ERR_LIMIT: it has its largest, which
+ * traps with RL_TRAP_STACK. What lies on the old stack is copied, and the old one is not used any more. */
+typedef rl_err rl_stack_more(rl_host *host, u8 **stack, size_t *size);
+
 #define RL_MAX_VALS 1024 /* parameters or results of one function */
 
 struct rl_exec {
@@ -65,6 +69,7 @@ struct rl_exec {
     u64 fuel_spent;           /* by all slices before */
     rl_instance *entry_inst;  /* instance of the outermost call */
     struct rl_nest *nest;     /* innermost nested call, on the guest stack */
+    rl_stack_more *more;      /* NULL: this stack is all there is */
     rl_nested nested;         /* for the retried host function: read it by rl_exec_nested */
     u64 small_vals[8];
     char message[160];        /* RL_TRAP_HOST: text */
@@ -89,7 +94,7 @@ struct rl_exec {
 #define RL_STACK_MARGIN 2048
 #define RL_RED_ZONE 512
 
-/* `stack` is the caller's (rl_exec never allocates it); low end, at least 4 KiB. */
+/* `stack` is the caller's (rl_exec never allocates it); low end, at least 4 KiB. x->more may be set after it. */
 void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host);
 /* Forgets all frames. */
 void rl_exec_reset(rl_exec *x);

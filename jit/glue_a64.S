@@ -14,6 +14,7 @@
 #define I_MEM_BASE 0
 #define I_EXEC 24
 #define EXIT_YIELD 1
+#define EXIT_GROW 32
 #define EXIT_HOST 16
 
 #define GLOBAL(name) .globl name; .hidden name; .type name, %function; .balign 32; name:
@@ -94,7 +95,7 @@ END(rl_glue_host_left)
 #define Y_V 16
 #define Y_X (Y_V + 14*16)
 #define Y_SIZE (Y_X + 20*8)
-GLOBAL(rl_glue_yield)
+.macro save_all exit
     sub sp, sp, #Y_SIZE
     stp q0, q1, [sp, #Y_V]
     stp q2, q3, [sp, #Y_V + 32]
@@ -122,9 +123,16 @@ GLOBAL(rl_glue_yield)
     str x9, [sp]
     mov x9, sp
     str x9, [x16, #X_GUEST_SP]
-    mov w9, #EXIT_YIELD
+    mov w9, #\exit
     str w9, [x16, #X_EXIT]
     b rl_glue_leave
+.endm
+/* Called from the cold path of a stack check: the same, but the stack may be another one when it is resumed. */
+GLOBAL(rl_glue_grow)
+    save_all EXIT_GROW
+END(rl_glue_grow)
+GLOBAL(rl_glue_yield)
+    save_all EXIT_YIELD
 yield_back:                           /* x26 to x29 as rl_glue_enter left them */
     ldp q0, q1, [sp, #Y_V]
     ldp q2, q3, [sp, #Y_V + 32]

@@ -15,6 +15,7 @@
 #define I_MEM_BASE 0
 #define I_EXEC 24
 #define EXIT_YIELD 1
+#define EXIT_GROW 32
 #define EXIT_HOST 16
 
 #define GLOBAL(name) .globl name; .hidden name; .type name, @function; .balign 32; name:
@@ -108,7 +109,7 @@ END(rl_glue_host_left)
 /* Called from the cold path of a fuel check with every register live. Frame, upwards: 16 vectors, 15 registers (all
  * but rsp, and r15 whose place stays unused), the return address. */
 #define Y_SIZE (256 + 15*8)
-GLOBAL(rl_glue_yield)
+.macro save_all exit
     lea -Y_SIZE(%rsp), %rsp
     movups %xmm0, 0(%rsp)
     movups %xmm1, 16(%rsp)
@@ -149,8 +150,15 @@ GLOBAL(rl_glue_yield)
     lea yield_back(%rip), %rax
     push %rax
     mov %rsp, X_GUEST_SP(%r11)
-    movl $EXIT_YIELD, X_EXIT(%r11)
+    movl $\exit, X_EXIT(%r11)
     jmp rl_glue_leave
+.endm
+/* Called from the cold path of a stack check: the same, but the stack may be another one when it is resumed. */
+GLOBAL(rl_glue_grow)
+    save_all EXIT_GROW
+END(rl_glue_grow)
+GLOBAL(rl_glue_yield)
+    save_all EXIT_YIELD
 yield_back:                           /* r11 = x, r13 = base, r14, r15 and rbp as rl_glue_enter left them */
     cmpl $0, X_GS(%r11)
     je 1f

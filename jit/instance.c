@@ -182,6 +182,7 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     i->flavour = s->config.flavour;
     i->tail_bytes = 8u * m->tail_words;
     i->yield = (const void *)&rl_glue_yield;
+    i->grow = (const void *)&rl_glue_grow;
     i->funcs = m->closed_funcs ? rl_code_records(code) : (rl_func *)((u8 *)i + funcs);
     i->dropped_data = (u8 *)i + bits;
     i->dropped_elem = i->dropped_data + data_bits;

@@ -66,6 +66,7 @@ struct rl_instance {
     /* 48 */ const void *yield;/* rl_glue_yield, where a call through memory is shorter than an address */
     /* 56 */ u64 mem_limit[4]; /* for accesses of 1, 2, 4, 8 bytes: the first address that is out of bounds, or 0 when
                                   all are; see rl_instance_set_memory */
+    /* 88 */ const void *grow; /* rl_glue_grow */
     const rl_layout *layout;
     rl_module *module;
     rl_code *code;
@@ -84,6 +85,7 @@ struct rl_instance {
 #define RL_INST_TAIL_BYTES 40
 #define RL_INST_YIELD 48
 #define RL_INST_MEM_LIMIT 56
+#define RL_INST_GROW 88
 
 /* Byte offsets from the instance, the same for all instances of a module. Computed by rl_layout_of. */
 struct rl_layout {

@@ -183,12 +183,15 @@ void rl_masm_tail_abs(rl_masm *m, const void *const *slot);
 /* Prologue: push frame pointer, set it, drop sp by `frame` bytes, compare sp with inst->stack_limit (when check)
  * branching to `overflow`, store `saved` callee-saved registers at [sp + saves + 8*i], ascending. It is written
  * backwards so that it ends exactly at `end_pos`; returns its start. At most RL_PROLOGUE_MAX bytes. On overflow sp is
- * already lowered; the cold code raises RL_TRAP_STACK there. */
+ * already lowered; the cold code is rl_masm_restack. */
 #define RL_PROLOGUE_MAX 96
 u32 rl_masm_prologue(rl_masm *m, u32 end_pos, u32 frame, bool check, u32 saved, u32 saves, rl_label *overflow);
 /* Restores the registers, sp and the frame pointer. Not the return. Two sizes are never needed: emit knows `saved`
  * only at the end, so epilogues are one shared block per function. */
 void rl_masm_epilogue(rl_masm *m, u32 saved, u32 saves);
+/* Cold code of a prologue whose check failed: undoes it, calls the grow glue, and starts the function again at position
+ * `start`. Returns the position the glue is called from, for the row of RL_TRAP_STACK. */
+u32 rl_masm_restack(rl_masm *m, u32 start);
 void rl_masm_ret(rl_masm *m);
 void rl_masm_charge(rl_masm *m, u32 k);                        /* fuel -= k; flags preserved */
 void rl_masm_charge_check(rl_masm *m, u32 k, rl_label *cold);  /* fuel -= k; below zero branches to cold */

@@ -761,6 +761,16 @@ void rl_masm_epilogue(rl_masm *m, u32 saved, u32 saves) {
     put(m, a64_addi(A64_ADD, 1, A64_SP, fp, 0));
     put(m, a64_pair(A64_LDP_POST, fp, 30, A64_SP, 16));
 }
+u32 rl_masm_restack(rl_masm *m, u32 start) {
+    u32 fp = A64(RL_REG_FP);
+    put(m, a64_addi(A64_ADD, 1, A64_SP, fp, 0)); /* there is room for what the glue saves, but not below a large frame */
+    rl_masm_callm(m, rl_mem_at(RL_REG_INST, RL_INST_GROW));
+    u32 pos = rl_masm_pos(m);
+    put(m, a64_pair(A64_LDP_POST, fp, 30, A64_SP, 16));
+    rl_label again = { .pos = (i32)start };
+    rl_masm_jmp(m, &again);
+    return pos;
+}
 void rl_masm_ret(rl_masm *m) { put(m, a64_ret()); }
 
 void rl_masm_charge(rl_masm *m, u32 k) {

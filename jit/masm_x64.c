@@ -915,6 +915,15 @@ void rl_masm_epilogue(rl_masm *m, u32 saved, u32 saves) {
     for (; saved; saved &= saved - 1, saves += 8) p = x64_ld(p, 1, (u32)__builtin_ctz(saved), x64_at(RL_RSP, (i32)saves));
     m->p = x64_leave(p);
 }
+u32 rl_masm_restack(rl_masm *m, u32 start) {
+    u8 *p = x64_mov_rr(m->p, 1, RL_RSP, RL_RBP); /* there is room for what the glue saves, but not below a large frame */
+    m->p = x64_call_m(p, x64_at(RL_REG_INST, RL_INST_GROW));
+    u32 pos = rl_masm_pos(m);
+    m->p = x64_pop(m->p, RL_RBP);
+    rl_label again = { .pos = (i32)start };
+    rl_masm_jmp(m, &again);
+    return pos;
+}
 void rl_masm_ret(rl_masm *m) { m->p = x64_ret(m->p); }
 
 void rl_masm_charge(rl_masm *m, u32 k) { m->p = x64_lea(m->p, 1, RL_REG_FUEL, x64_at(RL_REG_FUEL, -(i32)k)); }

@@ -7,6 +7,9 @@
  *     segment base set when x->gs.
  * It returns x->exit when somebody jumps to rl_glue_leave (r11 = x; guest_sp, guest_fp, inst, fuel and exit stored).
  *
+ * rl_glue_grow, called with every register live and sp within the stack's limit, returns with every register as it was
+ * but sp and rbp, which lie in the stack that is used from now on, at the same distance from its top.
+ *
  * ENTRY      starts with [rsp] = rl_func *, rsp = 8 modulo 16, rbp = 0; arguments in x->vals. Calls f->xcode with
  *            rax = f. At the end results are in x->vals, fuel in x->fuel, exit = RL_EXIT_DONE: jump to rl_glue_leave.
  * HOST, BUILTIN, GENERIC  push rbp and make a frame, so that x->guest_fp = rbp starts a chain whose first return
@@ -28,6 +31,7 @@
 
 /* Reasons rl_glue_enter returns that rl_exec_resume handles itself. */
 #define RL_EXIT_HOST 16 /* + rl_outcome */
+#define RL_EXIT_GROW 32 /* the stack is too small: guest_pc has the row of the trap, if it cannot grow */
 
 int rl_glue_enter(rl_exec *x);
 const void *rl_exec_lazy(rl_exec *x, u64 func); /* called by rl_glue_lazy */
@@ -35,6 +39,7 @@ const void *rl_exec_lazy(rl_exec *x, u64 func); /* called by rl_glue_lazy */
 void rl_glue_leave(void);
 void rl_glue_host_left(void);
 void rl_glue_yield(void);
+void rl_glue_grow(void);
 void rl_glue_lazy(void);
 void rl_glue_trap(void);
 

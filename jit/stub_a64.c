@@ -111,25 +111,26 @@ static void leave(rl_masm *m) {
     put(m, a64_ret());
 }
 
-/* Leaves with a stack trap that counts as the caller's: no address of its own. */
-static void overflow_exit(rl_masm *m, rl_label *overflow) {
+/* After a failed check_stack: a larger stack, or a trap that counts as the caller's. sp goes back to x29 - saved, where
+ * it was at `again`, which is done again. */
+static void overflow_grow(rl_masm *m, rl_label *overflow, rl_label *again, i32 saved) {
     if (!overflow->chain) return;
     rl_masm_bind(m, overflow);
-    store_state(m);
-    st32(m, RL_TRAP_STACK, AT_EXEC((i32)offsetof(rl_exec, trap)));
-    st32(m, RL_EXIT_TRAP, AT_EXEC(RL_EXEC_EXIT));
-    st(m, RL_A64_ZR, AT_EXEC(RL_EXEC_GUEST_PC));
-    jump_glue(m, rl_glue_leave);
+    lea(m, RL_REG_SP, RL_REG_FP, -saved);
+    rl_masm_room(m, 64);
+    rl_masm_callm(m, AT_INST(RL_INST_GROW));
+    rl_masm_jmp(m, again);
 }
 
 /* ---- ENTRY ---- */
 
 /* [sp + 8] = rl_func; the pair becomes the outermost frame. x19 to x25 are free: rl_glue_enter has saved the host's. */
 static void entry_stub(rl_masm *m, const rl_proto *t) {
-    rl_label overflow = RL_LABEL_INIT;
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
     ld(m, RL_REG_FUNC, rl_mem_at(RL_REG_SP, 8));
     put(m, a64_pair(A64_STP, A64_ZR, A64_ZR, A64_SP, 0)); /* no return address, no outer frame */
     lea(m, RL_REG_FP, RL_REG_SP, 0);
+    rl_masm_bind(m, &again);
     outgoing(m, t, RL_REG_INST, &overflow);
     ld(m, A, AT_INST(RL_INST_EXEC));
     ld(m, A, rl_mem_at(A, RL_EXEC_VALS));
@@ -154,7 +155,7 @@ static void entry_stub(rl_masm *m, const rl_proto *t) {
     store_state(m);
     st32(m, RL_EXIT_DONE, AT_EXEC(RL_EXEC_EXIT));
     jump_glue(m, rl_glue_leave);
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, 0);
 }
 
 /* ---- HOST, BUILTIN, GENERIC ---- */
@@ -174,9 +175,10 @@ static void callee_saved(rl_masm *m, u32 pair) {
 
 /* Makes the frame and stores what a retry needs. Stack arguments stay where they are, except for GENERIC, which wants
  * all in one array. */
-static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, i32 frame, rl_label *overflow) {
+static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, i32 frame, rl_label *overflow, rl_label *again) {
     put(m, a64_pair(A64_STP_PRE, 29, 30, A64_SP, -16));
     lea(m, RL_REG_FP, RL_REG_SP, 0);
+    rl_masm_bind(m, again);
     lea(m, RL_REG_SP, RL_REG_SP, -frame);
     if (frame > CHECKED_FRAME) check_stack(m, overflow);
     callee_saved(m, A64_STP);
@@ -264,28 +266,29 @@ static void host_return(rl_masm *m, const rl_proto *t, bool generic, u32 nslots)
 
 static void host_stub(rl_masm *m, const rl_proto *t, rl_stub kind) {
     bool generic = kind == RL_STUB_GENERIC;
-    rl_label overflow = RL_LABEL_INIT;
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
     u32 nslots = slots_of(t->params, t->nparams);
     if (generic) nslots = RL_MAX(nslots, slots_of(t->results, t->nresults));
     else rl_assert(t->nresults <= 1);
     nslots += nslots & 1;
     i32 frame = F_SAVES + 8 * (i32)nslots;
-    host_frame(m, t, generic, nslots, frame, &overflow);
+    host_frame(m, t, generic, nslots, frame, &overflow, &again);
     host_leave(m, frame);
     host_call(m, t, kind, nslots);
     host_return(m, t, generic, nslots);
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, 0);
 }
 
 /* ---- CROSS ---- */
 
-enum { F_CALLER = -16 };
+enum { F_CALLER = -16, F_CROSS = 16 };
 
 /* x0 = record, x16 = callee's instance. */
-static void cross_frame(rl_masm *m, const rl_proto *t, rl_label *overflow) {
+static void cross_frame(rl_masm *m, const rl_proto *t, rl_label *overflow, rl_label *again) {
     put(m, a64_pair(A64_STP_PRE, 29, 30, A64_SP, -16));
     lea(m, RL_REG_FP, RL_REG_SP, 0);
     put(m, a64_pair(A64_STP_PRE, A64(RL_REG_INST), A64(RL_REG_BASE), A64_SP, F_CALLER));
+    rl_masm_bind(m, again);
     ld(m, X, AT_FUNC(RL_REG_FUNC, inst));
     outgoing(m, t, X, overflow);
 }
@@ -308,8 +311,8 @@ static void cross_back(rl_masm *m) {
 }
 
 static void cross_stub(rl_masm *m, const rl_proto *t) {
-    rl_label overflow = RL_LABEL_INIT;
-    cross_frame(m, t, &overflow);
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
+    cross_frame(m, t, &overflow, &again);
     for (u32 i = 0; i < t->nparams; i++) {
         const rl_place *in = &t->in[i];
         if (in->reg == RL_NOREG) copy(m, in->type, word_at(in->word), rl_mem_at(RL_REG_SP, in->word * 8));
@@ -321,7 +324,7 @@ static void cross_stub(rl_masm *m, const rl_proto *t) {
         if (out->reg == RL_NOREG) copy(m, out->type, rl_mem_at(RL_REG_SP, out->word * 8), word_at(out->word));
     }
     leave(m);
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, F_CROSS);
 }
 
 void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind) {

@@ -82,24 +82,22 @@ static void outgoing(rl_masm *m, const rl_proto *t, u8 inst, u8 scratch, rl_labe
     check_stack(m, overflow);
 }
 
-/* Leaves with a stack trap that counts as the caller's: no address of its own. */
-static void overflow_exit(rl_masm *m, rl_label *overflow) {
+/* After a failed check_stack: a larger stack, or a trap that counts as the caller's. rsp goes back to rbp - saved, where
+ * it was at `again`, which is done again. */
+static void overflow_grow(rl_masm *m, rl_label *overflow, rl_label *again, i32 saved) {
     if (!overflow->chain) return;
     room(m);
     rl_masm_bind(m, overflow);
-    m->p = store_state(m->p);
-    u8 *p = room(m);
-    p = x64_st_i32(p, 0, RL_TRAP_STACK, x64_at(TMP, (i32)offsetof(rl_exec, trap)));
-    p = x64_st_i32(p, 0, RL_EXIT_TRAP, x64_at(TMP, RL_EXEC_EXIT));
-    p = x64_st_i32(p, 1, 0, x64_at(TMP, RL_EXEC_GUEST_PC));
-    m->p = jump_glue(p, rl_glue_leave);
+    u8 *p = x64_lea(m->p, 1, RL_RSP, x64_at(RL_RBP, -saved));
+    m->p = x64_call_m(p, AT_INST(RL_INST_GROW));
+    rl_masm_jmp(m, again);
 }
 
 /* ---- ENTRY ---- */
 
 /* [rsp] = rl_func. rbx, r10, r12 are free: rl_glue_enter has saved the host's. */
 static void entry_stub(rl_masm *m, const rl_proto *t) {
-    rl_label overflow = RL_LABEL_INIT;
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
     u8 *p = room(m);
     p = x64_pop(p, RL_REG_FUNC);
     *p++ = 0x6a; /* push 0, twice: no return address, no outer frame */
@@ -107,6 +105,7 @@ static void entry_stub(rl_masm *m, const rl_proto *t) {
     *p++ = 0x6a;
     *p++ = 0;
     m->p = x64_mov_rr(p, 1, RL_RBP, RL_RSP);
+    rl_masm_bind(m, &again);
     outgoing(m, t, RL_REG_INST, RL_R10, &overflow);
     p = x64_ld(room(m), 1, RL_R10, AT_INST(RL_INST_EXEC));
     m->p = x64_ld(p, 1, RL_R10, x64_at(RL_R10, RL_EXEC_VALS));
@@ -132,7 +131,7 @@ static void entry_stub(rl_masm *m, const rl_proto *t) {
     m->p = store_state(room(m));
     p = x64_st_i32(room(m), 0, RL_EXIT_DONE, x64_at(TMP, RL_EXEC_EXIT));
     m->p = jump_glue(p, rl_glue_leave);
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, 0);
 }
 
 /* ---- HOST, BUILTIN, GENERIC ---- */
@@ -146,11 +145,12 @@ static x64_mem word_at(u32 word) { return x64_at(RL_RBP, 16 + 8 * (i32)word); }
 
 /* Pushes the frame and stores what a retry needs. Stack arguments stay where they are, except for GENERIC, which
  * wants all in one array. */
-static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, i32 frame, rl_label *overflow) {
+static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, i32 frame, rl_label *overflow, rl_label *again) {
     u8 *p = room(m);
     p = x64_push(p, RL_RBP);
-    p = x64_mov_rr(p, 1, RL_RBP, RL_RSP);
-    m->p = x64_alu_ri(p, X64_SUB, 1, RL_RSP, frame);
+    m->p = x64_mov_rr(p, 1, RL_RBP, RL_RSP);
+    rl_masm_bind(m, again);
+    m->p = x64_alu_ri(m->p, X64_SUB, 1, RL_RSP, frame);
     if (frame > CHECKED_FRAME) check_stack(m, overflow);
     p = room(m);
     p = x64_st(p, 1, RL_REG_FUNC, x64_at(RL_RBP, F_FUNC));
@@ -249,17 +249,17 @@ static void host_return(rl_masm *m, const rl_proto *t, bool generic, u32 nslots,
 
 static void host_stub(rl_masm *m, const rl_proto *t, rl_stub kind) {
     bool generic = kind == RL_STUB_GENERIC;
-    rl_label overflow = RL_LABEL_INIT;
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
     u32 nslots = slots_of(t->params, t->nparams);
     if (generic) nslots = RL_MAX(nslots, slots_of(t->results, t->nresults));
     else rl_assert(t->nresults <= 1);
     nslots += nslots & 1 ? 0 : 1; /* with the five saves: slots 16-byte aligned, and so the frame */
     i32 frame = F_SAVES + 8 * (i32)nslots;
-    host_frame(m, t, generic, nslots, frame, &overflow);
+    host_frame(m, t, generic, nslots, frame, &overflow, &again);
     host_leave(m, frame);
     host_call(m, t, kind, nslots);
     host_return(m, t, generic, nslots, frame);
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, 0);
 }
 
 /* ---- LEAF ---- */
@@ -307,17 +307,17 @@ static void leaf_stub(rl_masm *m, const rl_proto *t) {
 
 /* ---- CROSS ---- */
 
-enum { F_CALLER = -8, F_CALLER_R13 = -16 };
+enum { F_CALLER = -8, F_CALLER_R13 = -16, F_CROSS = 16 };
 
 /* rax = record, r11 = callee's instance. */
-static void cross_frame(rl_masm *m, const rl_proto *t, rl_label *overflow) {
+static void cross_frame(rl_masm *m, const rl_proto *t, rl_label *overflow, rl_label *again) {
     u8 *p = room(m);
     p = x64_push(p, RL_RBP);
     p = x64_mov_rr(p, 1, RL_RBP, RL_RSP);
     p = x64_push(p, RL_REG_INST);
-    p = x64_push(p, RL_R13);
-    p = x64_ld(p, 1, TMP, AT_FUNC(RL_REG_FUNC, inst));
-    m->p = p;
+    m->p = x64_push(p, RL_R13);
+    rl_masm_bind(m, again);
+    m->p = x64_ld(room(m), 1, TMP, AT_FUNC(RL_REG_FUNC, inst));
     outgoing(m, t, TMP, RL_R13, overflow);
 }
 
@@ -359,8 +359,8 @@ static void cross_back(rl_masm *m) {
 }
 
 static void cross_stub(rl_masm *m, const rl_proto *t) {
-    rl_label overflow = RL_LABEL_INIT;
-    cross_frame(m, t, &overflow);
+    rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
+    cross_frame(m, t, &overflow, &again);
     for (u32 i = 0; i < t->nparams; i++) {
         const rl_place *in = &t->in[i];
         if (in->reg != RL_NOREG) continue;
@@ -374,7 +374,7 @@ static void cross_stub(rl_masm *m, const rl_proto *t) {
         m->p = copy(room(m), out->type, RL_RCX, x64_at(RL_RSP, out->word * 8), word_at(out->word));
     }
     m->p = x64_ret(x64_leave(room(m)));
-    overflow_exit(m, &overflow);
+    overflow_grow(m, &overflow, &again, F_CROSS);
 }
 
 void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind) {

@@ -18,9 +18,14 @@ void rl_pid_remove(rl_pids *t, u64 id) {
     rl_pid_release(t, id);
 }
 
-struct rl_proc *rl_pid_any(const rl_pids *t) {
-    for (u32 i = 0; i < RL_PID_SHARDS; i++)
-        RL_MAP_EACH(&t->shards[i].map, s) return s->val;
+/* Goes on where it found the last one, or clearing a million would look at the table's emptied part a million times.
+ * rl_map_del moves keys only backwards to the hole, so nothing appears behind. */
+struct rl_proc *rl_pid_any(rl_pids *t) {
+    for (; t->clearing < RL_PID_SHARDS; t->clearing++, t->at = 0) {
+        const rl_map *m = &t->shards[t->clearing].map;
+        for (; m->count && t->at < m->cap; t->at++)
+            if (m->slots[t->at].val) return m->slots[t->at].val;
+    }
     return NULL;
 }
 

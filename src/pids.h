@@ -14,6 +14,7 @@ typedef struct rl_pids {
         _Alignas(64) rl_lock lock;
         rl_map map; /* id / RL_PID_SHARDS: process */
     } shards[RL_PID_SHARDS];
+    u32 clearing, at; /* of rl_pid_any: everything before this shard and slot is gone */
 } rl_pids;
 
 static inline struct rl_pid_shard *rl_pid_shard(rl_pids *t, u64 id) { return &t->shards[id % RL_PID_SHARDS]; }
@@ -31,8 +32,8 @@ static inline void rl_pid_release(rl_pids *t, u64 id) {
 rl_err rl_pid_add(rl_pids *t, u64 id, struct rl_proc *p);
 /* After it nobody finds the process any more, and nobody holds it. Fine when it is not there. */
 void rl_pid_remove(rl_pids *t, u64 id);
-/* Any process; NULL: none is left. One thread only. */
-struct rl_proc *rl_pid_any(const rl_pids *t);
+/* Any process; NULL: none is left. For taking all away, at the end: nothing is added any more. One thread only. */
+struct rl_proc *rl_pid_any(rl_pids *t);
 void rl_pids_fini(rl_pids *t);
 
 #endif

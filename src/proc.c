@@ -22,6 +22,17 @@ static rl_flavour flavour_of(const rl_rt *rt, const rl_spawn *s) {
     return rl_flavour_pick(guarded);
 }
 
+/* The host part of an exec whose stack is full. */
+static rl_err more_stack(rl_host *h, u8 **stack, size_t *size) {
+    rl_proc *p = rl_proc_of(h);
+    rl_stack_cache *c = &rl_worker_self->deep_stacks;
+    if (p->deep || c->all->size <= rl_worker_self->stacks.all->size) return RL_ERR_LIMIT;
+    if (!(p->deep = rl_stack_get(c))) return RL_ERR_NOMEM;
+    *stack = p->deep;
+    *size = c->all->size;
+    return RL_OK;
+}
+
 static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     u8 *stack = rl_stack_get(&w->stacks);
     if (!stack) return NULL;
@@ -30,6 +41,7 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
     p->stack = stack;
     rl_exec_init(&p->host.exec, stack, room, &p->host);
+    p->host.exec.more = more_stack;
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
     rl_mailbox_init(&p->mail);
@@ -196,6 +208,7 @@ void rl_proc_free(rl_proc *p) {
     free_args(p);
     rl_conf_put(p->conf);
     rl_prog_put(p->prog);
+    rl_stack_put(&w->deep_stacks, p->deep);
     rl_stack_put(&w->stacks, p->stack);
 }
 

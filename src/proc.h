@@ -69,7 +69,7 @@ typedef struct rl_proc {
     rl_store *store;
     rl_cold *cold;
     rl_msg *open;   /* the message slot */
-    void *stack;
+    void *stack, *deep; /* the slot this lies in; the larger one it went on in, or NULL */
     u8 phase;       /* rl_phase */
     u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
     bool die_with_links;

@@ -116,6 +116,7 @@ static void clear(rl_rt *rt) {
     for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_worker_fini(&rt->workers[i]);
     rl_pool_free(rt->pool);
     rl_stacks_fini(&rt->stacks);
+    rl_stacks_fini(&rt->deep_stacks);
     rl_pids_fini(&rt->pids);
     rl_names_fini(&rt->names);
     rl_halt_fini(&rt->halt);
@@ -155,7 +156,8 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     atomic_init(&rt->status, -1);
     rl_halt_init(&rt->halt);
     rl_names_init(&rt->names);
-    rl_stacks_init(&rt->stacks, c->max_stack);
+    rl_stacks_init(&rt->stacks, RL_MIN(c->max_stack, (u64)RL_STACK_FIRST));
+    rl_stacks_init(&rt->deep_stacks, c->max_stack);
     u32 n = RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
     rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
     rt->pool = rl_pool_new();

@@ -46,7 +46,7 @@ typedef struct rl_worker {
     pthread_mutex_t lock; /* of wheel and io, which other workers' processes may have to leave */
     rl_wheel wheel;
     rl_io io;
-    rl_stack_cache stacks;
+    rl_stack_cache stacks, deep_stacks;
     rl_slots slots;
     rl_spares spares;
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
@@ -62,7 +62,8 @@ struct rl_rt {
     _Atomic bool starting;     /* somebody starts one, or no more are to start */
     rl_names names;
     rl_pids pids;              /* every process */
-    rl_stacks stacks;
+    rl_stacks stacks;          /* where processes begin and most stay, with their records */
+    rl_stacks deep_stacks;     /* of the size they may reach */
     _Atomic u64 last_id;
     _Atomic u64 alive, alive_peak;   /* processes */
     _Atomic u64 memory, memory_peak; /* bytes */

@@ -1,9 +1,12 @@
 /* Guest stacks. Invariant: a slot is in use, in the free list, or in a worker's cache, both last in, first out, so that
  * warm pages are used again; a mapping is given back only at the end. A slot costs the pages that were ever touched: one
  * for most processes. When very many slots are free, their pages go back to the kernel. Any worker: its cache is its own,
- * the rest is locked. Stacks made by mmap one by one were not taken: a mapping each exhausts vm.max_map_count at 32,000
- * processes. Growing in chained segments (a small stride for all, more for those who recurse) needs the prologue's help
- * and is left to the engine. */
+ * the rest is locked. A runtime has two sets: small slots, where processes begin
+ * (64 KiB apart, so a page of page tables serves 32 of them; a megabyte apart it serves two, 2 KB each), and slots of the
+ * greatest size, to which the engine moves the frames of a process that needs more (rl_stack_more in jit/exec.h): a
+ * stack stays one piece, so walks, traps and nested calls know nothing of it. Not taken: a mapping each, which exhausts
+ * vm.max_map_count at 32,000 processes; chained segments, where a call in a loop may cross from one to the next every
+ * time, arguments and results on the stack must be copied at each crossing, and every walk has to follow the chain. */
 #include "src/stack.h"
 
 #include <stdlib.h>

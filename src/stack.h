@@ -16,6 +16,8 @@ typedef struct rl_stacks {
     u32 next_count;         /* slots of the next mapping */
 } rl_stacks;
 
+#define RL_STACK_FIRST 65536u /* bytes a process begins with; more when it needs more */
+
 /* size: rounded up to a page, at least 32 KiB. */
 void rl_stacks_init(rl_stacks *s, size_t size);
 void rl_stacks_fini(rl_stacks *s);

@@ -31,6 +31,7 @@ static int setup(void **state) {
     w->inst->module = &no_module;
     w->inst->flavour = RL_FLAVOUR_CHECKED;
     w->inst->yield = (const void *)(uintptr_t)rl_glue_yield;
+    w->inst->grow = (const void *)(uintptr_t)rl_glue_grow;
     w->stack = aligned_alloc(4096, 65536);
     rl_exec_init(&w->x, w->stack, 65536, (rl_host *)w);
     return 0;
