@@ -194,6 +194,19 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job
     atomic_store_explicit(&j->done, true, memory_order_relaxed);
 }
 
+static void run_nothing(rl_job *j) { (void)j; }
+
+void rl_job_leave(rl_pool *p, rl_job *j, void (*drop_job)(rl_job *j)) {
+    j->run = run_nothing;
+    j->drop = drop_job;
+    j->pool = p;
+    j->worker = NULL;
+    j->wake = NULL;
+    j->at = NULL;
+    j->abandoned = true;
+    if (!queue(p, j)) drop(j);
+}
+
 rl_job *rl_job_wait(rl_host *h, i64 deadline_ns) {
     rl_cold *c = rl_proc_of(h)->cold;
     rl_job *j = c ? c->job : NULL;

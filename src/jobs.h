@@ -60,6 +60,9 @@ rl_job *rl_job_wait(rl_host *h, i64 deadline_ns);
 /* Gives j up, wherever it is: it is dropped, now or at its end. NULL is fine. */
 void rl_job_abandon(rl_job *j);
 
+/* For what no process waits for any more: drop runs on the pool. */
+void rl_job_leave(struct rl_pool *p, rl_job *j, void (*drop)(rl_job *j));
+
 /* One per runtime; threads start when there are jobs and end when there are none for a while. */
 struct rl_pool *rl_pool_new(void);
 /* No process has a job any more. Those that still run do not keep it for long. NULL is fine. */

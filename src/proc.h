@@ -19,6 +19,7 @@ typedef enum rl_resource {
     RL_RES_ERROR, RL_RES_MODULE, RL_RES_CONFIG, RL_RES_TIMER,
     /* those of src/host, which releases them (rl_upper) */
     RL_RES_DNS, RL_RES_TCP_LISTENER, RL_RES_TCP, RL_RES_TLS_LISTENER, RL_RES_TLS, RL_RES_UDP,
+    RL_RES_SQLITE, RL_RES_SQLITE_STATEMENT,
     RL_RES_COUNT
 } rl_resource;
 

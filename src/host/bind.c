@@ -134,6 +134,7 @@ static rl_err wasi_new(const rl_conf *c, struct rl_wasi **out, rl_diag *d) {
 }
 
 static void drop_sock(void *s) { rl_sock_put(s); }
+static void drop_nothing(void *statement) { (void)statement; } /* its connection owns it */
 
 static void (*const drop[RL_RES_COUNT])(void *) = {
     [RL_RES_DNS] = free,
@@ -142,6 +143,8 @@ static void (*const drop[RL_RES_COUNT])(void *) = {
     [RL_RES_TLS_LISTENER] = rl_tls_listener_drop,
     [RL_RES_TLS] = drop_sock,
     [RL_RES_UDP] = drop_sock,
+    [RL_RES_SQLITE] = rl_sqlite_drop,
+    [RL_RES_SQLITE_STATEMENT] = drop_nothing,
 };
 
 const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_capture, import, nearest, drop, init };

@@ -43,6 +43,9 @@ static inline i32 rl_guest_error(rl_host *h, i32 ptr, const char *text) {
 /* The open message, of kind data; NULL after a trap. */
 rl_msg *rl_guest_data_open(rl_host *h);
 
+/* Releases a process's hold on a SQLite connection, and the statements with it. */
+void rl_sqlite_drop(void *connection);
+
 /* When a timeout in milliseconds from now ends. */
 i64 rl_guest_deadline(u64 timeout_ms);
 
