@@ -20,7 +20,7 @@ typedef struct rl_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, gone;
     rl_job *first, **last;
-    u32 threads, idle;
+    u32 threads, idle, queued; /* idle threads have been told of as many jobs as are queued, at most */
     bool closed; /* no job comes any more */
     bool left;   /* nor anybody: the last thread frees it */
 } rl_pool;
@@ -76,6 +76,7 @@ static void unqueue(rl_pool *p, rl_job *j) {
     if (j->next) j->next->at = j->at;
     else p->last = j->at;
     j->at = NULL;
+    p->queued--;
 }
 
 /* Under the lock: the next job, or NULL when this thread is to end. */
@@ -136,7 +137,7 @@ static bool need_thread(rl_pool *p) {
     pthread_t thread;
     pthread_attr_t attr;
     sigset_t all, old;
-    if (p->idle || p->threads == RL_JOB_THREADS) return true;
+    if (p->idle > p->queued || p->threads == RL_JOB_THREADS) return true;
     sigfillset(&all);
     sigdelset(&all, SIGSEGV); /* a bug of ours still dumps core */
     sigdelset(&all, SIGBUS);
@@ -165,6 +166,7 @@ static bool queue(rl_pool *p, rl_job *j) {
         j->at = p->last;
         *p->last = j;
         p->last = &j->next;
+        p->queued++;
         pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->lock);
