@@ -334,7 +334,7 @@ static int parameter_named(sqlite3_stmt *s, const char *name, u64 len) {
     return i ? i : 1;
 }
 
-static int bind(sqlite3_stmt *s, const rl_sql_bind *b) {
+static int bind_one(sqlite3_stmt *s, const rl_sql_bind *b) {
     int i = b->key == RL_SQL_KEY_NAME ? parameter_named(s, b->name, b->name_len) : b->key == RL_SQL_KEY_NONE ? 1
           : b->index > INT_MAX ? INT_MAX : (int)b->index;
     switch (b->kind) {
@@ -355,7 +355,7 @@ void rl_host_sqlite_bind_value(rl_host *h, i64 id, i32 ptr, i32 len) {
     if (!bytes) return;
     if (rl_sql_list_open(&list, bytes, (u32)len))
         while ((more = rl_sql_list_next(&list, &b)) > 0) {
-            int rc = bind(s->s, &b);
+            int rc = bind_one(s->s, &b);
             if (!rc) continue;
             rl_exec_fail(&h->exec, "SQLite: cannot bind: %s (%d)", rl_sql.errmsg(s->c->db), rc);
             return;
