@@ -1,38 +1,11 @@
-/* Every encoder of jit/x64.h in its forms, against bytes a reference assembler made of the same text.
- *
- *   encode FILE     compares with FILE, lines of "text TAB hex"; prints the lines that differ
- *   encode          prints the texts, for tests/asm/bless.py to assemble
- *
- * Texts are Intel syntax. The order of lines is the order of this file. */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Every encoder of jit/x64.h; see encode.h. Texts are Intel syntax. */
 #include "jit/x64.h"
-
-static FILE *expected;
-static u32 lines, bad;
-static u8 buf[64];
-
-static void check(const char *text, const u8 *end) {
-    char want[256], got[256];
-    int n = snprintf(got, sizeof got, "%s\t", text);
-    for (const u8 *p = buf; p < end; p++) n += snprintf(got + n, sizeof got - (size_t)n, "%02x", *p);
-    snprintf(got + n, sizeof got - (size_t)n, "\n");
-    lines++;
-    if (!expected) {
-        puts(text);
-        return;
-    }
-    if (!fgets(want, sizeof want, expected)) snprintf(want, sizeof want, "nothing\n");
-    if (strcmp(want, got) && bad++ < 50) printf("expected %sgot      %s", want, got);
-}
+#include "tests/asm/encode.h"
 
 #define CHECK(encoded, ...) do { \
     char text_[200]; \
     snprintf(text_, sizeof text_, __VA_ARGS__); \
     check(text_, encoded); } while (0)
-#define EACH(v, list) for (u32 v##_ = 0, v; v##_ < RL_LEN(list) && (v = list[v##_], 1); v##_++)
-#define WIDTHS(w) for (u32 w = 0; w < 2; w++)
 
 static const char *name(u32 bits, u32 r) {
     static const char *const low[4][8] = { { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil" },
@@ -292,17 +265,11 @@ static void control(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1 && !(expected = fopen(argv[1], "r"))) {
-        perror(argv[1]);
-        return 2;
-    }
+    begin(argc, argv);
     addresses();
     moves();
     integers();
     floats();
     control();
-    if (!expected) return 0;
-    if (fgetc(expected) != EOF) bad++, printf("the file has more lines\n");
-    printf("%u instructions, %u wrong\n", lines, bad);
-    return bad != 0;
+    return end();
 }
