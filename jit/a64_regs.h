@@ -20,6 +20,9 @@ enum {
     RL_A64_X30, RL_A64_ZR, RL_A64_COUNT
 };
 
+#define RL_TARGET rl_target_a64
+#define RL_TARGET_GUARDED RL_FLAVOUR_GUARDED
+
 #define RL_REG_COUNT 32u
 #define RL_FP0 18u
 #define RL_REG_SP RL_A64_SP

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 
 #include "jit/builtin.h"
 #include "jit/masm.h"
@@ -29,19 +28,10 @@ rl_err rl_engine_init(rl_diag *d) {
     return e ? rl_diag_set(d, e, "no alternate signal stack") : RL_OK;
 }
 
-/* May user code write the segment base? (AT_HWCAP2 bit 1 on x86-64.) */
-static bool has_gs(void) {
-#if defined(__x86_64__)
-    return getauxval(AT_HWCAP2) & 2;
-#else
-    return false;
-#endif
-}
-
 rl_flavour rl_flavour_pick(bool guarded) {
     if (!guarded) return RL_FLAVOUR_CHECKED;
     /* for tests, and for tools that do not know the segment register */
     const char *force = getenv("RILLE_FLAVOUR");
     if (force && !strcmp(force, "guarded")) return RL_FLAVOUR_GUARDED;
-    return has_gs() ? RL_FLAVOUR_GUARDED_GS : RL_FLAVOUR_GUARDED;
+    return rl_engine_has_gs() ? RL_FLAVOUR_GUARDED_GS : RL_FLAVOUR_GUARDED;
 }

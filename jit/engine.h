@@ -9,4 +9,6 @@
  * threads that run guest code call rl_trap_thread_init. */
 rl_err rl_engine_init(rl_diag *d);
 
+bool rl_engine_has_gs(void); /* user code may write the segment base (x86-64) */
+
 #endif

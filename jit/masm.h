@@ -100,8 +100,9 @@ bool rl_masm_needs_count(rl_bin op);                   /* rl_masm_bin wants b in
 bool rl_masm_has_memops(void);                         /* rl_masm_binm and friends exist as one instruction */
 bool rl_masm_can_wrap32(const rl_masm *m);
 bool rl_masm_lea_ok(u8 scale);                         /* rl_masm_lea takes base + index << scale + disp */
-void rl_masm_detect(void);                             /* reads the CPU's features, once, before anything else */
-bool rl_masm_supported(const char **missing);          /* false: CPU lacks what every build needs; names it */
+void rl_masm_assume_all(void);                         /* for listings: as if the CPU had every feature that is used */
+void rl_masm_detect(void);                             /* (cpu_*.c) reads its features, once, before anything else */
+bool rl_masm_supported(const char **missing);          /* (cpu_*.c) false: CPU lacks what every build needs; names it */
 
 /* ---- moves and memory ---- */
 void rl_masm_mov(rl_masm *m, rl_width w, u8 d, u8 s);          /* flags preserved */

@@ -10,7 +10,6 @@
  * (2.7 % of size for a second pass). Short jumps inside one operation are the exception: both ends are at hand. */
 #include "jit/masm.h"
 
-#include <sys/platform/x86.h>
 #include "jit/stub.h"
 #include "jit/x64.h"
 
@@ -113,21 +112,8 @@ bool rl_masm_needs_count(rl_bin op) {
 bool rl_masm_has_memops(void) { return true; }
 bool rl_masm_can_wrap32(const rl_masm *m) { return m->flavour == RL_FLAVOUR_GUARDED_GS; }
 bool rl_masm_lea_ok(u8 scale) { return scale <= 3; }
-
-/* The C library has asked the processor (and the system, about the registers it saves) already; asking again costs some
- * ten microseconds in a virtual machine. */
-void rl_masm_detect(void) {
-    bool avx = CPU_FEATURE_ACTIVE(AVX);
-    /* BMI2's instructions are VEX-encoded, so they depend on the system's support too */
-    rl_x64_cpu = (x64_cpu){ .avx = avx, .bmi2 = avx && CPU_FEATURE_ACTIVE(BMI2), .tzcnt = CPU_FEATURE_ACTIVE(BMI1),
-                            .lzcnt = CPU_FEATURE_ACTIVE(LZCNT), .popcnt = CPU_FEATURE_ACTIVE(POPCNT),
-                            .sse41 = CPU_FEATURE_ACTIVE(SSE4_1) };
-}
-
-bool rl_masm_supported(const char **missing) {
-    const char *what = !rl_x64_cpu.popcnt ? "POPCNT" : !rl_x64_cpu.sse41 ? "SSE4.1" : NULL;
-    if (missing) *missing = what;
-    return !what;
+void rl_masm_assume_all(void) {
+    rl_x64_cpu = (x64_cpu){ .avx = true, .bmi2 = true, .tzcnt = true, .lzcnt = true, .popcnt = true, .sse41 = true };
 }
 
 /* ---- moves and memory ---- */

@@ -12,4 +12,6 @@
 #include "jit/x64_regs.h"
 #endif
 
+#define RL_CONVENTION { RL_ARG_GP, RL_ARG_GP_COUNT, RL_ARG_FP_COUNT, RL_RES_GP, RL_RES_GP_COUNT, RL_RES_FP_COUNT, RL_FP0 }
+
 #endif

@@ -18,6 +18,7 @@ typedef struct entry {
 } entry;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static rl_convention convention = RL_CONVENTION;
 static entry **buckets; /* under lock, as all below */
 static u32 nbuckets, count;
 
@@ -49,7 +50,7 @@ static void place(rl_place *to, const u8 *types, u32 n, const u8 *gp, u32 ngp, u
     for (u32 i = 0; i < n; i++) {
         to[i] = (rl_place){ .reg = RL_NOREG, .type = types[i] };
         if (rl_type_is_fp(types[i])) {
-            if (f < nfp) { to[i].reg = (u8)(RL_FP0 + f++); continue; }
+            if (f < nfp) { to[i].reg = (u8)(convention.fp0 + f++); continue; }
         } else if (g < ngp) {
             to[i].reg = gp[g++];
             continue;
@@ -59,8 +60,10 @@ static void place(rl_place *to, const u8 *types, u32 n, const u8 *gp, u32 ngp, u
     }
 }
 
+void rl_proto_use(const rl_convention *c) { convention = *c; }
+
 static entry *make(const u8 *params, u32 nparams, const u8 *results, u32 nresults, u32 hash) {
-    static const u8 arg_gp[] = RL_ARG_GP, res_gp[] = RL_RES_GP;
+    const rl_convention *c = &convention;
     u32 n = nparams + nresults;
     size_t places = rl_align(sizeof(entry) + n, _Alignof(rl_place));
     entry *e = calloc(1, places + n * sizeof(rl_place));
@@ -78,8 +81,8 @@ static entry *make(const u8 *params, u32 nparams, const u8 *results, u32 nresult
     p->in = at;
     p->out = at + nparams;
     u16 words = 0;
-    place(at + nparams, results, nresults, res_gp, RL_RES_GP_COUNT, RL_RES_FP_COUNT, &words);
-    place(at, params, nparams, arg_gp, RL_ARG_GP_COUNT, RL_ARG_FP_COUNT, &words);
+    place(at + nparams, results, nresults, c->res_gp, c->nres_gp, c->nres_fp, &words);
+    place(at, params, nparams, c->arg_gp, c->narg_gp, c->narg_fp, &words);
     p->out_words = words;
     return e;
 }

@@ -43,6 +43,15 @@ typedef struct rl_proto {
     _Atomic(const void *) stub[RL_STUB_COUNT];
 } rl_proto;
 
+/* The registers that carry values between functions, in order; floats are in consecutive ones. */
+typedef struct rl_convention {
+    u8 arg_gp[8], narg_gp, narg_fp;
+    u8 res_gp[2], nres_gp, nres_fp;
+    u8 fp0;
+} rl_convention;
+/* For listings of another target's code: its convention, for the types made from now on. Before anything else. */
+void rl_proto_use(const rl_convention *c);
+
 /* The one proto of this type. Never freed; thread-safe. NULL when memory is out. */
 rl_proto *rl_proto_intern(const u8 *params, u32 nparams, const u8 *results, u32 nresults);
 /* "[i32 i64] -> [f32]" into buf; returns buf. */

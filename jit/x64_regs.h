@@ -8,6 +8,9 @@ enum {
     RL_XMM0 = 16, RL_XMM15 = 31
 };
 
+#define RL_TARGET rl_target_x64
+#define RL_TARGET_GUARDED RL_FLAVOUR_GUARDED_GS
+
 #define RL_REG_COUNT 32u
 #define RL_FP0 16u
 #define RL_REG_SP RL_RSP

@@ -1,69 +1,17 @@
 /* The `objdump` command: every function's operators on the left, the native code made of them on the right.
  *
- * Owns an emitter of its own and compiles function by function; nothing is placed or run. The compiler is lazy, so an
- * operator may show no code and a later one the code of several. Zydis disassembles; it is loaded when asked for. A
- * disassembler of our own was not taken: one that shared the encoder's tables could not find its mistakes. */
-#include <dlfcn.h>
+ * Owns an emitter of its own, for either target, and compiles function by function; nothing is placed or run. The
+ * compiler is lazy, so an operator may show no code and a later one the code of several. */
 #include <stdlib.h>
 
 #include "jit/demangle.h"
 #include "jit/dis.h"
 #include "jit/engine.h"
 #include "jit/opcode.h"
+#include "jit/target.h"
 #include "jit/trap.h"
 #include "src/cli/cli.h"
-
-#ifdef __x86_64__
-#include <Zydis/Zydis.h>
-
-static struct {
-    ZyanStatus (*decoder_init)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);
-    ZyanStatus (*decode)(const ZydisDecoder *, const void *, ZyanUSize, ZydisDecodedInstruction *, ZydisDecodedOperand *);
-    ZyanStatus (*formatter_init)(ZydisFormatter *, ZydisFormatterStyle);
-    ZyanStatus (*format)(const ZydisFormatter *, const ZydisDecodedInstruction *, const ZydisDecodedOperand *, ZyanU8, char *,
-                         ZyanUSize, ZyanU64, void *);
-    ZydisDecoder decoder;
-    ZydisFormatter formatter;
-} lib;
-
-static bool find(void *so, const char *name, void *slot) {
-    void *f = dlsym(so, name);
-    memcpy(slot, &f, sizeof f);
-    return f != NULL;
-}
-
-static rl_err open_disassembler(rl_diag *d) {
-    char name[40]; /* the version whose structures the headers describe */
-    unsigned major = (unsigned)ZYDIS_VERSION_MAJOR(ZYDIS_VERSION), minor = (unsigned)ZYDIS_VERSION_MINOR(ZYDIS_VERSION);
-    snprintf(name, sizeof name, "libZydis.so.%u.%u", major, minor);
-    void *so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!so || !find(so, "ZydisDecoderInit", &lib.decoder_init) || !find(so, "ZydisDecoderDecodeFull", &lib.decode) ||
-        !find(so, "ZydisFormatterInit", &lib.formatter_init) || !find(so, "ZydisFormatterFormatInstruction", &lib.format))
-        return rl_diag_set(d, RL_ERR_NOTFOUND, "native code is shown by the library %s (Debian package libzydis%s)", name,
-                           name + strlen("libZydis.so."));
-    lib.decoder_init(&lib.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    lib.formatter_init(&lib.formatter, ZYDIS_FORMATTER_STYLE_INTEL);
-    return RL_OK;
-}
-
-/* One instruction as text; its length, at least 1. */
-static u32 native_op(const u8 *code, u32 size, u32 pc, char *buf, size_t cap) {
-    ZydisDecodedInstruction in;
-    ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-    if (!ZYAN_SUCCESS(lib.decode(&lib.decoder, code, size, &in, ops))) {
-        snprintf(buf, cap, ".byte 0x%02x", *code);
-        return 1;
-    }
-    lib.format(&lib.formatter, &in, ops, in.operand_count_visible, buf, cap, pc, NULL);
-    return in.length;
-}
-#else
-static rl_err open_disassembler(rl_diag *d) { return rl_diag_set(d, RL_ERR_UNSUPPORTED, "no disassembler for this processor"); }
-static u32 native_op(const u8 *code, u32 size, u32 pc, char *buf, size_t cap) {
-    (void)code, (void)size, (void)pc, (void)buf, (void)cap;
-    return 1;
-}
-#endif
+#include "src/cli/disasm.h"
 
 #define LEFT 44 /* columns of the left side */
 
@@ -105,7 +53,7 @@ static void show_native(listing *l, u32 to) {
     const rl_emitted *e = l->e;
     while (l->pc < to) {
         char text[200], note[800];
-        u32 len = native_op(e->code + l->pc, e->size - l->pc, l->pc, text, sizeof text);
+        u32 len = rl_disasm_op(e->code + l->pc, e->size - l->pc, l->pc, text, sizeof text);
         notes(l, l->pc, len, note, sizeof note);
         printf("%-*s %5x  %s%s\n", LEFT, l->left, l->pc, text, note);
         l->left[0] = 0;
@@ -141,19 +89,26 @@ static void show_function(rl_module *m, u32 func, const rl_emitted *e) {
     show_body(&l, func, m->funcs[func].body + m->funcs[func].body_len);
 }
 
+static const rl_target *target_of(const rl_args *a) {
+    return !a->target ? rl_target_own : a->target == 1 ? &rl_target_x64 : &rl_target_a64;
+}
+
 static rl_err show_module(const rl_args *a, rl_module *m, rl_diag *d) {
     rl_layout layout;
     rl_layout_of(m, &layout);
     rl_compile_options o = { .max_regs = (u8)a->max_regs, .worst_annotations = a->worst, .positions = true };
-    rl_emitter *em = rl_emitter_new(m, rl_flavour_pick(a->memory != 2), &layout, &o, NULL);
+    const rl_target *t = target_of(a);
+    if (a->target) t->assume_all();
+    rl_flavour flavour = a->memory == 2 ? RL_FLAVOUR_CHECKED : a->target ? t->guarded : rl_flavour_pick(true);
+    rl_emitter *em = t->emitter_new(m, flavour, &layout, &o, NULL);
     if (!em) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
     rl_err e = RL_OK;
     for (u32 f = m->nimported_funcs; f < m->nfuncs && !e; f++) {
         rl_emitted out;
-        e = rl_emit_func(em, f, &out, d);
+        e = t->emit(em, f, &out, d);
         if (!e) show_function(m, f, &out);
     }
-    rl_emitter_free(em);
+    t->emitter_free(em);
     return e;
 }
 
@@ -163,8 +118,9 @@ int rl_cli_objdump(const rl_args *a) {
     u8 *bytes = NULL;
     size_t size;
     rl_module *m = NULL;
+    rl_proto_use(&target_of(a)->convention);
     rl_err e = rl_engine_init(&d);
-    if (!e) e = open_disassembler(&d);
+    if (!e) e = rl_disasm_open(target_of(a) == &rl_target_a64, &d);
     if (!e) e = rl_cli_load(path, &bytes, &size, &d);
     if (!e) e = rl_module_new(bytes, size, &m, &d);
     if (!e) e = show_module(a, m, &d);

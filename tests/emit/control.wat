@@ -1,0 +1,22 @@
+;; Compare and branch, bits, select, loops with pinned locals, tables, calls.
+(module
+  (func $bits (export "bits") (param i32 i64) (result i32)
+    (if (i32.and (local.get 0) (i32.const 8)) (then (return (i32.const 1))))
+    (if (i64.lt_s (local.get 1) (i64.const 0)) (then (return (i32.const 2))))
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 3))))
+    (i32.const 4))
+  (func (export "select") (param i32 i32) (result i32)
+    (select (local.get 0) (local.get 1) (i32.lt_s (local.get 0) (local.get 1))))
+  (func (export "compared") (param i32 i32) (result i32)
+    (i32.add (i32.lt_u (local.get 0) (local.get 1)) (i32.ge_s (local.get 0) (i32.const -5))))
+  (func (export "sum") (param i32 i32) (result i32) (local i32)
+    (loop
+      (local.set 2 (i32.add (local.get 2) (i32.mul (local.get 0) (local.get 0))))
+      (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (local.get 1))))
+    (local.get 2))
+  (func (export "table") (param i32) (result i32)
+    (block (block (block (br_table 0 1 2 (local.get 0))) (return (i32.const 10))) (return (i32.const 20)))
+    (i32.const 30))
+  (func $fib (export "fib") (param i32) (result i32)
+    (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
+      (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1))) (call $fib (i32.sub (local.get 0) (i32.const 2))))))))

@@ -1,0 +1,15 @@
+;; Arithmetic: immediates, shifted operands, division, bit counts.
+(module
+  (func (export "immediates") (param i32 i64) (result i64)
+    (i64.add (i64.extend_i32_u (i32.xor (i32.and (i32.add (local.get 0) (i32.const 4096)) (i32.const 0x00ffff00)) (i32.const 0x12345678)))
+      (i64.or (i64.sub (local.get 1) (i64.const 0x123456789abc)) (i64.const -256))))
+  (func (export "shifted") (param i32 i32) (result i32)
+    (i32.xor (i32.add (local.get 0) (i32.shl (local.get 1) (i32.const 5))) (i32.rotl (local.get 0) (i32.const 13))))
+  (func (export "products") (param i32 i32) (result i32)
+    (i32.sub (i32.mul (local.get 0) (i32.const 9)) (i32.mul (local.get 1) (i32.const 1000003))))
+  (func (export "division") (param i32 i32) (result i32)
+    (i32.add (i32.div_s (local.get 0) (local.get 1)) (i32.rem_u (local.get 0) (i32.const 10))))
+  (func (export "counts") (param i64) (result i64)
+    (i64.add (i64.clz (local.get 0)) (i64.add (i64.ctz (local.get 0)) (i64.popcnt (local.get 0)))))
+  (func (export "widths") (param i32 i64) (result i64)
+    (i64.add (i64.extend_i32_s (local.get 0)) (i64.add (i64.extend8_s (local.get 1)) (i64.extend_i32_u (i32.wrap_i64 (local.get 1)))))))

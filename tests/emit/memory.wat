@@ -1,0 +1,22 @@
+;; Addresses: constants, index and scale, offsets; stores of constants; globals.
+(module
+  (memory 1)
+  (global $g (mut i32) (i32.const 0))
+  (func (export "offsets") (param i32) (result i32)
+    (i32.add (i32.load (local.get 0)) (i32.add (i32.load offset=8 (local.get 0)) (i32.load offset=70000 (local.get 0)))))
+  (func (export "scaled") (param i32 i32) (result i64)
+    (i64.add (i64.load (i32.add (local.get 0) (i32.shl (local.get 1) (i32.const 3))))
+      (i64.load8_s (i32.add (local.get 0) (i32.const 100)))))
+  (func (export "fixed") (result i32)
+    (i32.store (i32.const 64) (i32.const 0))
+    (i64.store (i32.const 72) (i64.const -1))
+    (i32.load16_u (i32.const 1024)))
+  (func (export "global") (param i32) (result i32)
+    (global.set $g (i32.add (global.get $g) (local.get 0)))
+    (global.get $g))
+  (func (export "copy") (param i32 i32 i32)
+    (loop
+      (f64.store (local.get 0) (f64.load (local.get 1)))
+      (local.set 0 (i32.add (local.get 0) (i32.const 8)))
+      (local.set 1 (i32.add (local.get 1) (i32.const 8)))
+      (br_if 0 (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))))
