@@ -24,6 +24,8 @@ struct rl_store {
     block *blocks;
     rl_instance *only; /* the instance, when there is just one */
     u32 instances;
+    bool placed;       /* lies where its maker said, as do the blocks from there to room_end */
+    u8 *room, *room_end; /* what is left of that place */
 };
 
 /* A record made on demand, see rl_instance_func. */
@@ -39,9 +41,28 @@ rl_err rl_store_new(const rl_store_config *c, rl_store **out) {
     return RL_OK;
 }
 
+rl_store *rl_store_place(const rl_store_config *c, void *at, size_t size) {
+    rl_assert(size >= sizeof(rl_store));
+    rl_store *s = at;
+    *s = (rl_store){ .config = *c, .placed = true, .room = (u8 *)at + rl_align(sizeof *s, 16), .room_end = (u8 *)at + size };
+    return s;
+}
+
+static block *take_room(rl_store *s, size_t size) {
+    size = rl_align(size, 16);
+    if (size > (size_t)(s->room_end - s->room)) return NULL;
+    block *b = memset(s->room, 0, size);
+    s->room += size;
+    return b;
+}
+
+static bool in_room(const rl_store *s, const block *b) {
+    return s->placed && (const u8 *)b > (const u8 *)s && (const u8 *)b < s->room_end;
+}
+
 static void *alloc(rl_store *s, block_kind kind, size_t size) {
-    block *b = calloc(1, sizeof *b + size);
-    if (!b) return NULL;
+    block *b = take_room(s, sizeof *b + size);
+    if (!b && !(b = calloc(1, sizeof *b + size))) return NULL;
     b->kind = kind;
     b->next = s->blocks;
     s->blocks = b;
@@ -96,9 +117,9 @@ void rl_store_free(rl_store *s) {
     }
     for (block *b = s->blocks; b; b = next) {
         next = b->next;
-        free(b);
+        if (!in_room(s, b)) free(b);
     }
-    free(s);
+    if (!s->placed) free(s);
 }
 
 void rl_store_bind(rl_store *s, rl_exec *x) {
@@ -187,6 +208,16 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     i->dropped_data = (u8 *)i + bits;
     i->dropped_elem = i->dropped_data + data_bits;
     return i;
+}
+
+/* What rl_instance_alloc and rl_memory_new take. */
+size_t rl_store_room(const rl_module *m) {
+    rl_layout l;
+    rl_layout_of(m, &l);
+    size_t records = m->closed_funcs ? 0 : m->nfunc_slots * sizeof(rl_func);
+    size_t instance = sizeof(block) + rl_align(l.size, 16) + records + (m->ndatas + 7) / 8 + (m->nelems + 7) / 8;
+    size_t memory = m->nmemories - m->nimported_memories ? sizeof(block) + sizeof(rl_memory) : 0;
+    return rl_align(sizeof(rl_store), 16) + rl_align(instance, 16) + rl_align(memory, 16);
 }
 
 /* ---- looking in ---- */

@@ -133,6 +133,10 @@ typedef struct rl_store_config {
 } rl_store_config;
 
 rl_err rl_store_new(const rl_store_config *c, rl_store **out);
+/* The same at a place of the caller's, 16-byte aligned, that must stay until rl_store_free. Objects of the store lie there
+ * too, as long as there is room; at least rl_store_room bytes are needed for a store with an instance of m in it. */
+rl_store *rl_store_place(const rl_store_config *c, void *at, size_t size);
+size_t rl_store_room(const rl_module *m);
 void rl_store_free(rl_store *s);
 /* Makes x the exec of every instance (after another exec ran some of them). */
 void rl_store_bind(rl_store *s, rl_exec *x);

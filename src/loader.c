@@ -46,6 +46,8 @@ rl_err rl_prog_new(rl_module *m, rl_prog **out, char **list, rl_diag *d) {
     }
     atomic_init(&p->refs, 1);
     p->module = rl_module_get(m);
+    size_t room = rl_align(rl_store_room(m), 64);
+    p->room = room <= RL_PROG_ROOM ? (u32)room : 0;
     FILE *text = list ? open_memstream(list, &size) : NULL;
     rl_err e = resolve_all(p, text, d);
     if (text) fclose(text);

@@ -5,10 +5,13 @@
 #include "jit/code.h"
 #include "jit/instance.h"
 
+#define RL_PROG_ROOM 1024u /* stores up to this size lie with their process's record and stack, in one page */
+
 typedef struct rl_prog {
     _Atomic u32 refs;
     rl_module *module;
     rl_func **imports; /* by import number (all are functions) */
+    u32 room;          /* of an instance's store on its process's stack; 0: it lies elsewhere */
 } rl_prog;
 
 /* Takes its own reference to m. RL_ERR_LINK when imports are missing: d names the first, and *list (if given, to be

@@ -33,14 +33,17 @@ static rl_err more_stack(rl_host *h, u8 **stack, size_t *size) {
     return RL_OK;
 }
 
+/* From the top of a slot down: the record, the store with its instance if they are small, the stack. */
 static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
-    u8 *stack = rl_stack_get(&w->stacks);
-    if (!stack) return NULL;
-    size_t room = w->stacks.all->size - rl_align(sizeof(rl_proc), 64);
-    rl_proc *p = (rl_proc *)(stack + room);
+    rl_spare spare = rl_spare_get(&w->spares, s->prog->module, flavour_of(w->rt, s));
+    u8 *slot = spare.slot ? spare.slot : rl_stack_get(&w->stacks);
+    if (!slot) return NULL;
+    size_t at = w->stacks.all->size - rl_align(sizeof(rl_proc), 64);
+    rl_proc *p = (rl_proc *)(slot + at);
     memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
-    p->stack = stack;
-    rl_exec_init(&p->host.exec, stack, room, &p->host);
+    p->stack = slot;
+    p->store = spare.store;
+    rl_exec_init(&p->host.exec, slot, at - s->prog->room, &p->host);
     p->host.exec.more = more_stack;
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
@@ -105,11 +108,12 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     if (!(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
     if (rt->config->capture) RL_TRY(capture(p));
     RL_TRY(copy_entry(p, s));
-    if ((p->store = rl_spare_get(&p->worker->spares, m, sc.flavour))) {
+    if (p->store) {
         RL_TRY(rl_store_renew(p->store, &sc, &p->host.instance, &start, d));
     } else {
         RL_TRY(rl_code_get(m, sc.flavour, rt->config->compile, 0, &code, d));
-        RL_TRY(rl_store_new(&sc, &p->store));
+        if (s->prog->room) p->store = rl_store_place(&sc, (u8 *)p - s->prog->room, s->prog->room);
+        else RL_TRY(rl_store_new(&sc, &p->store));
         RL_TRY(rl_instance_new(p->store, m, rl_prog_resolve, s->prog, &p->host.instance, &start, d));
     }
     count_memory(p);
@@ -199,8 +203,6 @@ void rl_proc_free(rl_proc *p) {
     rl_pid_remove(&w->rt->pids, p->id);
     rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
     rl_rt_count(w->rt, &w->rt->memory, -p->memory);
-    if (p->host.instance) rl_spare_put(&w->spares, p->store, p->host.instance);
-    else rl_store_free(p->store);
     if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);
@@ -209,7 +211,7 @@ void rl_proc_free(rl_proc *p) {
     rl_conf_put(p->conf);
     rl_prog_put(p->prog);
     rl_stack_put(&w->deep_stacks, p->deep);
-    rl_stack_put(&w->stacks, p->stack);
+    rl_spare_put(&w->spares, (rl_spare){ p->store, p->stack }, p->host.instance); /* p lies there: the last thing */
 }
 
 void rl_proc_drop(rl_proc *p) {

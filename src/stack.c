@@ -94,12 +94,23 @@ void *rl_stack_get(rl_stack_cache *c) {
     return c->n ? c->stacks[--c->n] : NULL;
 }
 
-/* Whether frames went deeper than SHALLOW: those that did left return addresses behind. */
-static bool was_deep(const rl_stacks *s, const void *stack) {
-    const u64 *w = (const u64 *)((const u8 *)stack + s->size - SHALLOW);
-    u64 any = 0;
-    for (u32 i = 0; i < 64; i++) any |= w[i];
-    return any;
+static bool any(const u64 *words, u32 n) {
+    u64 all = 0;
+    for (u32 i = 0; i < n; i++) all |= words[i];
+    return all;
+}
+
+/* Whether frames went deeper than SHALLOW: those that did left return addresses behind, there and at the lower end of the
+ * topmost page, which is looked at first because it is there in any case. */
+static bool was_deep(const rl_stacks *s, void *stack) {
+    u64 *page = (u64 *)((u8 *)stack + s->size - RL_OS_PAGE);
+    if (!any(page, 64)) return false;
+    memset(page, 0, 64 * sizeof *page);
+    return any((const u64 *)((const u8 *)stack + s->size - SHALLOW), 64);
+}
+
+void rl_stack_trim(const rl_stacks *s, void *stack) {
+    if (was_deep(s, stack)) rl_os_discard(stack, s->size - SHALLOW + RL_OS_PAGE);
 }
 
 static void give_back(rl_stack_cache *c) {
@@ -117,7 +128,7 @@ static void give_back(rl_stack_cache *c) {
 
 void rl_stack_put(rl_stack_cache *c, void *stack) {
     if (!stack) return;
-    if (was_deep(c->all, stack)) rl_os_discard(stack, c->all->size - SHALLOW + RL_OS_PAGE);
+    rl_stack_trim(c->all, stack);
     if (c->n == RL_STACK_CACHE) give_back(c);
     c->stacks[c->n++] = stack;
 }

@@ -36,5 +36,7 @@ u64 rl_stacks_used(rl_stacks *s);
 /* Lowest byte of a slot of c->all->size bytes, or NULL. Its contents are unspecified. */
 void *rl_stack_get(rl_stack_cache *c);
 void rl_stack_put(rl_stack_cache *c, void *stack);
+/* Gives back the pages of a slot, in use no longer, that few tenants would touch. */
+void rl_stack_trim(const rl_stacks *s, void *stack);
 
 #endif
