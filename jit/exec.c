@@ -164,6 +164,13 @@ static u8 *push_entry(rl_exec *x, u8 *sp, rl_func *f, const u64 *args, size_t di
     return sp;
 }
 
+/* x is to run in x->inst from now on. */
+static void settle(rl_exec *x) {
+    x->bare = !x->inst || !x->inst->module;
+    if (x->bare) x->inst = &bare;
+    x->gs = x->inst->flavour == RL_FLAVOUR_GUARDED_GS;
+}
+
 rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args) {
     rl_exec_reset(x);
     rl_err e = RL_OK;
@@ -173,6 +180,7 @@ rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args) {
     x->guest_sp = sp;
     if (f->inst) x->inst = f->inst;
     x->entry_inst = x->inst;
+    settle(x);
     return RL_OK;
 }
 
@@ -221,6 +229,7 @@ static void start_nested(rl_exec *x) {
     x->guest_sp = n->entry_sp;
     x->guest_fp = NULL;
     x->inst = n->callee;
+    settle(x);
 }
 
 /* Back to the host function that asked: it is called again with the outcome. */
@@ -229,7 +238,8 @@ static void finish_nested(rl_exec *x, rl_nest *n, rl_nested how) {
     x->guest_fp = n->fp;
     x->inst = n->inst;
     x->nest = n->prev;
-    x->nested = how;
+    x->nested = (u8)how;
+    settle(x);
 }
 
 /* ---- running ---- */
@@ -241,16 +251,18 @@ static void set_base(const rl_exec *x) {
     base_now = base;
 }
 
-static void enter(rl_exec *x, bool inner) {
-    if (!x->inst || !x->inst->module) x->inst = &bare;
+static inline void enter(rl_exec *x, bool inner) {
+    if (RL_UNLIKELY(x->bare)) x->inst = &bare; /* this thread's */
     x->inst->exec = x;
     x->inst->stack_limit = x->stack_limit;
-    x->gs = x->inst->flavour == RL_FLAVOUR_GUARDED_GS;
-    if (inner || x->inst->mem_base != base_now) set_base(x);
+    if (x->gs && (inner || x->inst->mem_base != base_now)) set_base(x);
     x->guest_pc = NULL;
     x->outcome = RL_OUT_DONE;
     rl_glue_enter(x);
-    if (x->exit == RL_EXIT_DONE) x->inst = x->nest ? x->nest->callee : x->entry_inst ? x->entry_inst : &bare;
+    if (x->exit == RL_EXIT_DONE) {
+        x->inst = x->nest ? x->nest->callee : x->entry_inst;
+        settle(x);
+    }
     /* stubs keep the segment base equal to the running instance's; without a memory it may be anything */
     if (x->gs) base_now = x->inst->mem_base;
 }
@@ -267,7 +279,7 @@ static bool trapped(rl_exec *x) {
 }
 
 /* Enters guest code once; true when *why says why the owner has control again. */
-static bool step(rl_exec *x, bool inner, rl_exit *why) {
+static inline bool step(rl_exec *x, bool inner, rl_exit *why) {
     enter(x, inner);
     switch (x->exit) {
     case RL_EXIT_DONE:

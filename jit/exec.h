@@ -60,17 +60,19 @@ struct rl_exec {
     /* 80 */ const void *retry;/* resume address inside the host stub: calls the function again  */
     /* 88 */ u32 gs;           /* the instance runs in RL_FLAVOUR_GUARDED_GS: r13 is an ordinary callee-saved register */
 
+    u8 nested;                /* rl_nested, for the retried host function: read it by rl_exec_nested */
+    bool bare;                /* inst is the thread's stand-in for none */
+    struct rl_nest *nest;     /* innermost nested call, on the guest stack */
+    i64 granted;              /* fuel handed out for the current slice */
+    u64 fuel_spent;           /* by all slices before */
+    rl_instance *entry_inst;  /* instance of the outermost call */
+    /* two cache lines up to here, which every slice uses; the rest is for calls and traps */
     u32 vals_cap;             /* words behind vals */
     u32 trap;                 /* rl_trap, when exit is RL_EXIT_TRAP */
     i32 exit_code;            /* RL_TRAP_EXIT: proc_exit status */
     u8 *stack;                /* lowest byte */
     size_t stack_size;
-    i64 granted;              /* fuel handed out for the current slice */
-    u64 fuel_spent;           /* by all slices before */
-    rl_instance *entry_inst;  /* instance of the outermost call */
-    struct rl_nest *nest;     /* innermost nested call, on the guest stack */
     rl_stack_more *more;      /* NULL: this stack is all there is */
-    rl_nested nested;         /* for the retried host function: read it by rl_exec_nested */
     u64 small_vals[8];
     char message[160];        /* RL_TRAP_HOST: text */
 };
@@ -127,7 +129,7 @@ void rl_exec_tax(rl_exec *x, u64 bytes);
  * module): runs in the current instance. */
 void rl_exec_nest(rl_exec *x, rl_func *f, const u64 *args, bool catch_traps);
 static inline rl_nested rl_exec_nested(rl_exec *x) {
-    rl_nested n = x->nested;
+    rl_nested n = (rl_nested)x->nested;
     x->nested = RL_NESTED_NONE;
     return n;
 }
