@@ -76,8 +76,11 @@ static bool refill(u32 class) {
 }
 
 static inline rl_msg *block(u32 class) {
-    if (RL_UNLIKELY(!spare[class].now) && !refill(class)) return NULL;
     rl_msg *m = spare[class].now;
+    if (RL_UNLIKELY(!m)) {
+        if (!refill(class)) return NULL;
+        m = spare[class].now;
+    }
     spare[class].now = m->next;
     spare[class].n--;
     return m;
@@ -86,8 +89,15 @@ static inline rl_msg *block(u32 class) {
 static inline rl_msg *make(u32 class, rl_sig sig, i64 tag, u64 pid) {
     rl_msg *m = block(class);
     if (RL_UNLIKELY(!m)) return NULL;
-    *m = (rl_msg){ .tag = tag, .pid = pid, .data = (u8 *)(m + 1), .capacity = (64u << class) - (u32)sizeof *m,
-                   .sig = (u8)sig, .class = (u8)class };
+    m->tag = tag;
+    m->pid = pid;
+    m->data = (u8 *)(m + 1);
+    m->size = 0;
+    m->capacity = (64u << class) - (u32)sizeof *m;
+    m->carried = NULL;
+    m->ncarried = 0;
+    m->sig = (u8)sig;
+    m->flag = 0; /* the class it has */
     return m;
 }
 
@@ -105,8 +115,11 @@ static rl_err resize(rl_msg *m, u64 capacity) {
 }
 
 rl_msg *rl_msg_new_data(i64 tag, u64 capacity) {
-    u32 class = capacity ? 0 : UNKNOWN;
-    while (class < CLASSES && (64u << class) - sizeof(rl_msg) < capacity) class++;
+    u32 class = 0;
+    if (capacity - 1 >= 8) { /* 0 too */
+        class = UNKNOWN;
+        while (class < CLASSES && (64u << class) - sizeof(rl_msg) < capacity) class++;
+    }
     if (RL_LIKELY(class < CLASSES)) return make(class, RL_SIG_DATA, tag, 0);
     rl_msg *m = make(0, RL_SIG_DATA, tag, 0);
     if (m) (void)resize(m, RL_MIN(capacity, 1u << 20)); /* a hint: it matters only when it is used */
@@ -146,7 +159,7 @@ void rl_msg_thread_fini(void) {
     }
 }
 
-rl_err rl_msg_append(rl_msg *m, const void *bytes, u64 n) {
+rl_err rl_msg_append_more(rl_msg *m, const void *bytes, u64 n) {
     if (n > RL_MSG_MAX - m->size) return RL_ERR_LIMIT;
     if (n > m->capacity - m->size) RL_TRY(resize(m, RL_MAX(m->size + n, m->capacity + (u64)m->capacity / 2)));
     memcpy(m->data + m->size, bytes, n);

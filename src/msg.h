@@ -53,12 +53,28 @@ rl_msg *rl_msg_new_data(i64 tag, u64 capacity);
 void rl_msg_free(rl_msg *m);
 /* Gives what this thread keeps for reuse to the others. */
 void rl_msg_thread_fini(void);
+/* memcpy, with the sizes small messages have in line. */
+static inline void rl_msg_copy(void *to, const void *from, u64 n) {
+    if (n - 8 <= 8) { /* 8 to 16: two words that may overlap */
+        u64 first = rl_load64(from), last = rl_load64((const u8 *)from + n - 8);
+        rl_store64(to, first);
+        rl_store64((u8 *)to + n - 8, last);
+    } else {
+        memcpy(to, from, n);
+    }
+}
 /* Bytes it occupies, as mailboxes count them. */
 static inline u64 rl_msg_weight(const rl_msg *m) {
     return (64u << m->class) + (m->data == (const u8 *)(m + 1) ? 0u : m->capacity) + m->ncarried * sizeof(rl_carried);
 }
 
-rl_err rl_msg_append(rl_msg *m, const void *bytes, u64 n);
+rl_err rl_msg_append_more(rl_msg *m, const void *bytes, u64 n);
+static inline rl_err rl_msg_append(rl_msg *m, const void *bytes, u64 n) {
+    if (RL_UNLIKELY(n > m->capacity - m->size)) return rl_msg_append_more(m, bytes, n);
+    rl_msg_copy(m->data + m->size, bytes, n);
+    m->size += (u32)n;
+    return RL_OK;
+}
 /* Takes over object; *index is its place. On failure the object stays the caller's. */
 rl_err rl_msg_push(rl_msg *m, const struct rl_carried_type *type, void *object, u64 *index);
 /* The object at index, now the caller's; NULL when it is not there or of another type. */

@@ -122,24 +122,37 @@ void rl_sig_ended(rl_proc *p, rl_end end) {
         rl_send(p->worker->rt, s->key, rl_msg_new(RL_SIG_PROCESS_DIED, 0, p->id));
 }
 
-/* Hands m to a process that cannot end meanwhile. True: it was parked and is the caller's to make runnable. The only
- * thread does what the receiver would do with data itself; a receiver that waits for something else is not even woken. */
-static inline bool deliver(rl_proc *p, rl_msg *m) {
-    if (RL_UNLIKELY(!rl_alone() || m->sig != RL_SIG_DATA || !rl_mailbox_save_alone(&p->mail, m))) return rl_mailbox_push(&p->mail, m);
-    rl_worker_self->stats.messages++;
-    if (!p->wait_mail) return false;
+/* The only thread does what the receiver would do with data itself; a receiver that waits for something else is not even
+ * woken. False: it is not to be done like that. */
+static inline bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
+    if (RL_UNLIKELY(m->sig != RL_SIG_DATA || !rl_mailbox_save_alone(&p->mail, m))) return false;
+    w->stats.messages++;
+    if (!p->wait_mail) return true;
     p->ready = true;
-    return rl_mailbox_unpark_alone(&p->mail);
+    if (rl_mailbox_unpark_alone(&p->mail)) rl_sched_next(p);
+    return true;
+}
+
+/* With other threads about: p stays while its id is held. */
+static bool send_shared(rl_rt *rt, u64 pid, rl_msg *m) {
+    rl_proc *p = rl_pid_hold(&rt->pids, pid);
+    bool there = p && p->known, woken = there && rl_mailbox_push(&p->mail, m);
+    rl_pid_release(&rt->pids, pid);
+    if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
+    if (!there) rl_msg_free(m);
+    return there;
 }
 
 bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
-    if (!m) return false;
-    rl_proc *p = rl_pid_hold(&rt->pids, pid);
-    bool there = p && p->known, woken = there && deliver(p, m);
-    rl_pid_release(&rt->pids, pid);
-    if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
-    if (RL_UNLIKELY(!there)) rl_msg_free(m);
-    return there;
+    if (RL_UNLIKELY(!m)) return false;
+    if (RL_UNLIKELY(!rl_alone())) return send_shared(rt, pid, m);
+    rl_proc *p = rl_map_get(&rl_pid_shard(&rt->pids, pid)->map, pid / RL_PID_SHARDS);
+    if (RL_UNLIKELY(!p || !p->known)) {
+        rl_msg_free(m);
+        return false;
+    }
+    if (RL_UNLIKELY(!save_alone(rl_worker_self, p, m)) && rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
+    return true;
 }
 
 bool rl_proc_exists(rl_rt *rt, u64 pid) {
@@ -150,5 +163,6 @@ bool rl_proc_exists(rl_rt *rt, u64 pid) {
 }
 
 void rl_send_to(rl_proc *p, rl_msg *m) {
-    if (m && deliver(p, m)) rl_sched_next(p);
+    if (!m || (rl_alone() && save_alone(rl_worker_self, p, m))) return;
+    if (rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
 }

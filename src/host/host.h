@@ -15,6 +15,7 @@ struct rl_wasi;
 /* First member of a process (src/proc.h embeds it), or stands alone in tests and in the embedding API. */
 struct rl_host {
     rl_exec exec;
+    /* from here one cache line */
     rl_instance *instance;   /* whose memory ranges refer to */
     struct rl_wasi *wasi;    /* files, arguments, environment; see src/host/wasi.h */
     /* Why the process waits, for whoever runs it; set before rl_exec_park. */
@@ -32,12 +33,12 @@ struct rl_host {
 /* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY. len 0 is valid up to and
  * including the size. The pointer dies with the call. */
 static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {
-    rl_memory *mem = h->instance->module->nmemories ? rl_instance_memory(h->instance, 0) : NULL;
-    if (RL_UNLIKELY(!mem || (u64)offset + len > mem->bytes || len > mem->bytes)) {
+    const rl_instance *i = h->instance; /* its copies of memory 0's base and size; without a memory NULL and 0 */
+    if (RL_UNLIKELY(!i->mem_base || (u64)offset + len > i->mem_bound || len > i->mem_bound)) {
         rl_exec_trap(&h->exec, RL_TRAP_MEMORY);
         return NULL;
     }
-    return mem->base + offset;
+    return i->mem_base + offset;
 }
 
 /* Waits for fd (-1: none) or deadline_ns (INT64_MAX: none): return anything after it, and the function is called again.

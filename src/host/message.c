@@ -57,7 +57,7 @@ i32 rl_host_message_read_data(rl_host *h, i32 ptr, i32 len) {
         return lose(h);
     }
     u64 n = RL_MIN(m->size - m->at, (u64)(u32)len);
-    memcpy(to, m->data + m->at, n);
+    rl_msg_copy(to, m->data + m->at, n);
     m->at += n;
     return (i32)n;
 }
@@ -137,12 +137,11 @@ static rl_msg ***cursor(rl_host *h) { return (rl_msg ***)&h->wait.word[0]; }
 static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *result) {
     rl_proc *p = rl_proc_of(h);
     rl_msg *m = rl_mailbox_take(&p->mail, cursor(h), tags, n);
-    if (!m) {
-        rl_sig_drain(p);
+    if (!m && rl_mailbox_arrived(&p->mail)) {
+        rl_sig_take(p);
         if (!p->dying) m = rl_mailbox_take(&p->mail, cursor(h), tags, n);
     }
-    bool over = m || (!p->dying && (timeout == 0 || h->wait.timed_out));
-    if (!over) {
+    if (!m && (p->dying || (timeout && !h->wait.timed_out))) {
         p->wait_mail = true;
         rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_guest_deadline(timeout));
         return false;
@@ -150,8 +149,8 @@ static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *
     if (m) put_open(p, m);
     *result = m ? m->sig : RL_TIMED_OUT;
     p->wait_mail = false;
-    h->wait.word[0] = 0;
-    rl_host_done(h);
+    *cursor(h) = NULL;
+    if (h->wait.retry) h->wait.retry = h->wait.timed_out = false; /* the only notes were the cursor: rl_host_done is more */
     return true;
 }
 
@@ -159,6 +158,13 @@ i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
     rl_proc *p = rl_proc_of(h);
     i32 result = 0;
     const void *tags = NULL;
+    if (!ntags && p->mail.first) { /* the most frequent case */
+        rl_msg *m = rl_mailbox_remove(&p->mail, &p->mail.first);
+        put_open(p, m);
+        *cursor(h) = NULL;
+        p->wait_mail = h->wait.retry = h->wait.timed_out = false;
+        return m->sig;
+    }
     if (ntags && !(tags = rl_host_range(h, (u32)tags_ptr, (u64)(u32)ntags * 8))) return 0;
     if (!h->wait.retry) *cursor(h) = &p->mail.first;
     wait_message(h, tags, (u32)ntags, (u64)timeout, &result);

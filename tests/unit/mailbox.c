@@ -129,7 +129,7 @@ static void messages(void **state) {
     for (u32 i = 0; i < 1000; i++) assert_int_equal(rl_msg_append(m, bytes, 1 + i % 100), RL_OK);
     assert_int_equal(m->size, 50500);
     for (u64 i = 0, at = 0; i < 1000; at += 1 + i++ % 100) assert_memory_equal(m->data + at, bytes, 1 + i % 100);
-    assert_int_equal(rl_msg_append(m, bytes, RL_MSG_MAX), RL_ERR_LIMIT);
+    assert_int_equal(rl_msg_append_more(m, bytes, RL_MSG_MAX), RL_ERR_LIMIT);
     for (u64 i = 0; i < 5; i++) {
         assert_int_equal(rl_msg_push(m, i % 2 ? &b_type : &a_type, &bytes[i], &index), RL_OK);
         assert_int_equal(index, i);
