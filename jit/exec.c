@@ -186,8 +186,6 @@ rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args) {
 
 /* ---- for host functions ---- */
 
-void rl_exec_park(rl_exec *x) { x->outcome = RL_OUT_PARK; }
-
 void rl_exec_trap(rl_exec *x, u32 trap) {
     x->trap = trap;
     x->outcome = RL_OUT_TRAP;

@@ -115,7 +115,7 @@ rl_exit rl_exec_resume(rl_exec *x, i64 fuel);
 extern bool rl_exec_poison;
 
 /* ---- for host functions ---- */
-void rl_exec_park(rl_exec *x);
+static inline void rl_exec_park(rl_exec *x) { x->outcome = RL_OUT_PARK; }
 void rl_exec_trap(rl_exec *x, u32 trap);
 /* RL_TRAP_HOST with a text */
 void rl_exec_fail(rl_exec *x, const char *fmt, ...) RL_PRINTF(2, 3);

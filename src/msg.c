@@ -65,7 +65,7 @@ static rl_msg *cut(u32 class) {
 }
 
 /* Blocks where the thread has none at hand. False: memory is out. */
-static bool refill(u32 class) {
+static __attribute__((noinline)) bool refill(u32 class) {
     rl_msg *batch = spare[class].full;
     spare[class].full = NULL;
     spare[class].n = batch_of(class);
@@ -126,7 +126,7 @@ rl_msg *rl_msg_new_data(i64 tag, u64 capacity) {
     return m;
 }
 
-static void free_parts(rl_msg *m) {
+static __attribute__((noinline)) void free_parts(rl_msg *m) {
     if (m->data != (u8 *)(m + 1)) free(m->data);
     for (u32 i = 0; i < m->ncarried; i++)
         if (m->carried[i].type) m->carried[i].type->drop(m->carried[i].object);
@@ -134,7 +134,7 @@ static void free_parts(rl_msg *m) {
 }
 
 /* A batch is full: it becomes the one in reserve, and that one goes to the depot. */
-static void put_away(u32 class) {
+static __attribute__((noinline)) void put_away(u32 class) {
     if (spare[class].full) depot_put(class, spare[class].full, batch_of(class));
     spare[class].full = spare[class].now;
     spare[class].now = NULL;

@@ -63,9 +63,9 @@ static inline void rl_msg_copy(void *to, const void *from, u64 n) {
         memcpy(to, from, n);
     }
 }
-/* Bytes it occupies, as mailboxes count them. */
+/* Bytes it occupies, as mailboxes count them; what it carries is limited elsewhere. */
 static inline u64 rl_msg_weight(const rl_msg *m) {
-    return (64u << m->class) + (m->data == (const u8 *)(m + 1) ? 0u : m->capacity) + m->ncarried * sizeof(rl_carried);
+    return sizeof *m + m->capacity;
 }
 
 rl_err rl_msg_append_more(rl_msg *m, const void *bytes, u64 n);

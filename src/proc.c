@@ -53,6 +53,8 @@ static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
     p->prog = rl_prog_get(s->prog);
     p->conf = rl_conf_get(s->conf);
     p->die_with_links = true;
+    u64 limit; /* in instructions, as far as they can be counted */
+    p->fuel_limit = s->conf->max_fuel && !__builtin_mul_overflow(s->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
     p->timer.kind = RL_DUE_PROC;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
@@ -355,36 +357,39 @@ static void done(rl_proc *p) {
 }
 
 /* Arms what the parked call waits for. */
-static void arm(rl_proc *p) {
+static __attribute__((noinline)) void arm_wait(rl_proc *p, bool timed) {
     rl_worker *w = p->worker;
-    bool timed = p->host.wait.deadline_ns != INT64_MAX;
-    p->parked = true;
-    p->ready = p->host.wait.yield;
-    if (p->ready || (!timed && p->host.wait.fd < 0)) return;
     p->armed = w;
     rl_worker_lock(w);
     if (timed) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
     if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;
     rl_worker_unlock(w);
 }
+static inline void arm(rl_proc *p) {
+    bool timed = p->host.wait.deadline_ns != INT64_MAX;
+    p->parked = true;
+    p->ready = p->host.wait.yield;
+    if (!p->ready && (timed || p->host.wait.fd >= 0)) arm_wait(p, timed);
+}
 
 /* The parked process sleeps, unless something came for it: then it is queued or over. Once it sleeps it is another's. */
-static void sleep_or_queue(rl_proc *p) {
-    while (!p->dying && !p->ready) {
-        if (rl_mailbox_park(&p->mail)) return;
+static inline void sleep_or_queue(rl_proc *p) {
+    while (RL_LIKELY(!p->dying && !p->ready)) {
+        if (RL_LIKELY(rl_mailbox_park(&p->mail))) return;
         rl_sig_drain(p);
     }
     if (p->dying) killed(p);
     else rl_sched_later(p);
 }
 
-static u64 fuel_limit(const rl_proc *p) {
-    u64 limit;
-    return p->conf->max_fuel && !__builtin_mul_overflow(p->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
-}
-
-static void slice_over(rl_proc *p, rl_exit how) {
+static inline void slice_over(rl_proc *p, rl_exit how) {
     rl_worker *w = p->worker;
+    if (RL_LIKELY(how == RL_EXIT_PARK)) {
+        w->stats.parks++;
+        arm(p);
+        sleep_or_queue(p);
+        return;
+    }
     switch (how) {
     case RL_EXIT_DONE: done(p); break;
     case RL_EXIT_TRAP: trapped(p); break;
@@ -392,42 +397,41 @@ static void slice_over(rl_proc *p, rl_exit how) {
         w->stats.yields++;
         rl_sched_later(p);
         break;
-    case RL_EXIT_PARK:
-        w->stats.parks++;
-        arm(p);
-        sleep_or_queue(p);
-        break;
+    case RL_EXIT_PARK: break;
     }
+}
+
+/* p runs for a slice or not at all. True: at all. */
+static inline bool ready_to_run(rl_proc *p) {
+    rl_sig_drain(p);
+    if (RL_UNLIKELY(p->dying || (p->parked && !p->ready))) { /* killed, or woken by what is none of the call's business */
+        sleep_or_queue(p);
+        return false;
+    }
+    if (p->parked) {
+        if (RL_UNLIKELY(p->armed != NULL)) disarm(p);
+        if (RL_UNLIKELY(atomic_load_explicit(&p->alarmed, memory_order_relaxed))) rl_sig_take(p); /* it must not meet the next wait */
+        p->parked = p->ready = false;
+        if (RL_UNLIKELY(p->dying)) {
+            killed(p);
+            return false;
+        }
+    }
+    if (p->phase == RL_PHASE_NEW && !begin(p)) return false;
+    if (RL_LIKELY(p->host.exec.fuel_spent < p->fuel_limit)) return true;
+    failed(p, rl_trap_text(RL_TRAP_FUEL), true);
+    return false;
 }
 
 u64 rl_proc_run(rl_proc *p, i64 slice) {
     rl_exec *x = &p->host.exec;
-    p->worker = rl_worker_self;
-    rl_sig_drain(p);
-    if (p->dying || (p->parked && !p->ready)) { /* killed, or woken by what is none of the call's business */
-        sleep_or_queue(p);
-        return 0;
-    }
-    if (p->parked) {
-        disarm(p);
-        if (atomic_load_explicit(&p->alarmed, memory_order_relaxed)) rl_sig_take(p); /* it must not meet the next wait */
-        p->parked = p->ready = false;
-        if (p->dying) {
-            killed(p);
-            return 0;
-        }
-    }
-    if (p->phase == RL_PHASE_NEW && !begin(p)) return 0;
-    u64 limit = fuel_limit(p);
-    if (x->fuel_spent >= limit) {
-        failed(p, rl_trap_text(RL_TRAP_FUEL), true);
-        return 0;
-    }
-    rl_exit how = rl_exec_resume(x, (i64)RL_MIN((u64)slice, limit - x->fuel_spent));
-    u64 spent = x->fuel_spent - p->counted;
-    p->counted += spent;
-    p->worker->stats.fuel += spent;
-    count_memory(p);
+    rl_worker *w = p->worker = rl_worker_self;
+    if (!ready_to_run(p)) return 0;
+    u64 before = x->fuel_spent;
+    rl_exit how = rl_exec_resume(x, (i64)RL_MIN((u64)slice, p->fuel_limit - before));
+    u64 spent = x->fuel_spent - before;
+    w->stats.fuel += spent;
+    if (RL_UNLIKELY(p->host.instance->mem_bound != p->memory)) count_memory(p);
     slice_over(p, how); /* p may be running elsewhere, or gone */
     return spent;
 }

@@ -62,30 +62,34 @@ typedef struct rl_cold {
 typedef struct rl_proc {
     rl_host host;   /* first: a host function's rl_host is its process */
     rl_mailbox mail;
-    u64 id;
-    rl_run run;
+    /* one cache line, the last one that a slice uses */
+    _Alignas(64) u64 id;
     struct rl_worker *worker; /* that runs it now or ran it last */
-    rl_prog *prog;
-    rl_conf *conf;
-    rl_store *store;
-    rl_cold *cold;
     rl_msg *open;   /* the message slot */
-    void *stack, *deep; /* the slot this lies in; the larger one it went on in, or NULL */
+    struct rl_worker *armed; /* whose wheel and descriptors the wait is in; NULL: none */
+    rl_cold *cold;
+    u64 memory;     /* bytes of linear memory as last counted */
+    u64 fuel_limit; /* instructions that may be spent; UINT64_MAX: any number */
     u8 phase;       /* rl_phase */
     u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
-    bool die_with_links;
     bool parked;    /* the last slice ended in a park, and the call has not been repeated */
     bool ready;     /* it is worth repeating the call */
     bool wait_mail; /* a new saved message makes it ready */
-    bool root;
     bool known;     /* published: others may find it */
+    _Atomic bool alarmed; /* alarm is on its way */
+    bool die_with_links;
+    /* and the rest */
+    rl_run run;
+    rl_prog *prog;
+    rl_conf *conf;
+    rl_store *store;
+    void *stack, *deep; /* the slot this lies in; the larger one it went on in, or NULL */
+    bool root;
     _Atomic u8 launch; /* rl_launch */
     rl_timer timer;
     rl_waiter waiter;
-    struct rl_worker *armed; /* whose wheel and descriptors the wait is in; NULL: none */
-    u64 epoch;               /* number of the wait */
-    _Atomic bool alarmed;    /* alarm is on its way */
-    rl_msg alarm;            /* pid: epoch; flag: the deadline */
+    u64 epoch;      /* number of the wait */
+    rl_msg alarm;   /* pid: epoch; flag: the deadline */
     u64 cause;      /* RL_DYING_LINK: whose death */
     u64 parent;
     struct rl_proc *starting; /* the child being spawned */
@@ -94,8 +98,6 @@ typedef struct rl_proc {
     u8 *arg_types;  /* rl_type each */
     char *entry;    /* export to call */
     u32 nargs;
-    u64 memory;     /* bytes of linear memory as last counted */
-    u64 counted;    /* fuel as last counted */
 } rl_proc;
 
 static inline rl_proc *rl_proc_of(rl_host *h) { return (rl_proc *)h; }

@@ -142,7 +142,7 @@ void rl_sched_next(rl_proc *p) {
         return;
     }
     w->next = p;
-    if (before) rl_sched_later(before);
+    if (RL_UNLIKELY(before != NULL)) rl_sched_later(before);
 }
 
 void rl_sched_stop(rl_rt *rt, int status) {

@@ -134,7 +134,7 @@ static inline bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
 }
 
 /* With other threads about: p stays while its id is held. */
-static bool send_shared(rl_rt *rt, u64 pid, rl_msg *m) {
+static __attribute__((noinline)) bool send_shared(rl_rt *rt, u64 pid, rl_msg *m) {
     rl_proc *p = rl_pid_hold(&rt->pids, pid);
     bool there = p && p->known, woken = there && rl_mailbox_push(&p->mail, m);
     rl_pid_release(&rt->pids, pid);
@@ -143,15 +143,21 @@ static bool send_shared(rl_rt *rt, u64 pid, rl_msg *m) {
     return there;
 }
 
+/* To nobody, or not simply data. */
+static __attribute__((noinline)) bool send_other(rl_proc *p, rl_msg *m) {
+    if (p && p->known) {
+        if (rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
+        return true;
+    }
+    rl_msg_free(m);
+    return false;
+}
+
 bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
     if (RL_UNLIKELY(!m)) return false;
     if (RL_UNLIKELY(!rl_alone())) return send_shared(rt, pid, m);
     rl_proc *p = rl_map_get(&rl_pid_shard(&rt->pids, pid)->map, pid / RL_PID_SHARDS);
-    if (RL_UNLIKELY(!p || !p->known)) {
-        rl_msg_free(m);
-        return false;
-    }
-    if (RL_UNLIKELY(!save_alone(rl_worker_self, p, m)) && rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
+    if (RL_UNLIKELY(!p || !p->known || !save_alone(rl_worker_self, p, m))) return send_other(p, m);
     return true;
 }
 
