@@ -200,7 +200,7 @@ static void ranges_trap(void **state) {
     assert_int_equal(outcome(), RL_OUT_TRAP);
     rl_host_wasi_poll_oneoff(&W.h, 0, 0, (i32)(MEMORY / 32), SCRATCH);
     assert_int_equal(outcome(), RL_OUT_TRAP);
-    W.module.nmemories = 0; /* a module without memory */
+    rl_instance_set_memory(W.instance, &(rl_memory){ 0 }); /* as of a module without memory */
     rl_host_wasi_fd_tell(&W.h, (i32)fd, 0);
     assert_int_equal(outcome(), RL_OUT_TRAP);
 }
@@ -426,6 +426,7 @@ static void random_in_portions(void **state) {
     u32 n = 5u << 20;
     W.memory.base = calloc(1, n + 1);
     W.memory.bytes = n + 1;
+    rl_instance_set_memory(W.instance, &W.memory);
     int calls = 0;
     do rl_host_wasi_random_get(&W.h, 0, (i32)n), calls++;
     while (outcome() == RL_OUT_PARK);
