@@ -20,7 +20,9 @@
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
+#ifndef SEARCHES
 #define SEARCHES 40u     /* rounds of looking for somebody's work before sleeping: a few microseconds */
+#endif
 
 _Thread_local rl_worker *rl_worker_self;
 

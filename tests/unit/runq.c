@@ -1,6 +1,7 @@
 /* The run queue: first in, first out past the ring's size, and nothing lost or doubled while thieves steal. */
 #include "src/runq.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "tests/unit/test.h"

@@ -1,0 +1,70 @@
+/* A deterministic explorer of interleavings: runs a scenario of a few threads over the real code in every order, within
+ * bounds, and lets loads see every value the C memory model allows. See model.c. */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A place in the code with an atomic operation. */
+typedef struct model_site {
+    const char *file;
+    int line;
+    const char *kind;
+    int order, failed; /* memory_order; of a failing compare-and-swap */
+    uint32_t seen;/* run in which it was looked up */
+    bool mutated;
+} model_site;
+
+enum { MODEL_SWAP, MODEL_ADD, MODEL_SUB, MODEL_OR };
+
+/* ---- what the shim makes of the code's atomics ---- */
+void model_init(void *at, unsigned size, uint64_t v);
+uint64_t model_load(model_site *s, void *at, unsigned size);
+void model_store(model_site *s, void *at, unsigned size, uint64_t v);
+uint64_t model_rmw(model_site *s, int op, void *at, unsigned size, uint64_t v);
+bool model_cas(model_site *s, bool weak, void *at, unsigned size, uint64_t *expected, uint64_t v);
+void model_fence(model_site *s);
+void model_lock(model_site *s, void *lock);
+void model_unlock(model_site *s, void *lock);
+
+/* ---- for scenarios ---- */
+
+#define MODEL_THREADS 4
+
+typedef struct model_scenario {
+    const char *name;
+    void (*setup)(void);                   /* makes everything anew; not explored */
+    void (*threads[MODEL_THREADS])(void);
+    void (*check)(bool stuck);             /* at the end; stuck: the threads left wait for each other */
+    uint32_t preemptions, stale, spurious; /* most in one run: switches away from a thread that could go on, loads of an
+                                              older value, weak compare-and-swaps failing without reason */
+} model_scenario;
+
+/* Which thread this is. */
+uint32_t model_thread(void);
+/* Waits until ready(arg); a step of its own. */
+void model_wait(const char *what, bool (*ready)(void *arg), void *arg);
+/* One of 0..n-1: all are tried. */
+uint32_t model_choose(uint32_t n);
+/* Ordinary accesses of what `at` stands for; two that are not ordered, one of them a write, are a race. */
+void model_write(const void *at, const char *what);
+void model_read(const void *at, const char *what);
+/* Hands over, and takes over, what the scenario's own means order (a run queue it does without). */
+void model_give(const void *at);
+void model_take(const void *at);
+/* Atomic operations on [at, at + size) are failures from now on: it was freed. */
+void model_freed(const void *at, unsigned long size);
+/* The run shows a bug. Does not return inside a thread. */
+void model_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define model_expect(c) ((c) ? (void)0 : model_fail("%s:%d: not so: %s", __FILE__, __LINE__, #c))
+
+/* A mutation that the scenarios cannot find because it changes nothing that is promised. */
+typedef struct model_excuse { const char *file, *kind, *how, *code, *reason; } model_excuse;
+
+/* Explores all scenarios; then, for every site they reached, weakens it and wants one of them to fail.
+ *   PROGRAM             both
+ *   PROGRAM NAME...     only these scenarios, unmutated */
+int model_main(int argc, char **argv, const model_scenario *all, uint32_t n, const model_excuse *excuses, uint32_t nexcuses);
+
+#endif
