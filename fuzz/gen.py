@@ -469,7 +469,7 @@ class Function:
         r = self.r
         self.room -= 1
         nest = max(0, 4 - len(self.labels))
-        r.choice([self.set] * 6 + [self.store] * 3 + [self.if_statement] * (1 + nest) + [self.count_loop] * (1 + nest)
+        r.choice([self.set] * 6 + [self.store] * 3 + [self.cluster] * 2 + [self.if_statement] * (1 + nest) + [self.count_loop] * (1 + nest)
                  + [self.branch_if] * 2 + [self.global_set, self.drop, self.switch, self.block, self.bulk, self.leave])()
 
     def set(self):
@@ -487,6 +487,49 @@ class Function:
             self.canonical(t)
         code, align = self.r.choice(STORE[t])
         self.put(code, uleb(self.r.randrange(align + 1)), uleb(offset))
+
+    def cluster(self):
+        """Accesses around one local, near an end of memory now and then, or past it; the local may change in between."""
+        r = self.r
+        i, k = self.local_of(I32, write=True), self.local_of(I32)
+        if i is None:
+            return self.set()
+        start = r.choice([0, 8, 100, 5000, 70000, None, None, None, PAGES * 65536 - 40, -16])
+        if start is None:
+            self.put(0x20, uleb(k), 0x41, sleb(r.choice([0xff, 0xff8, 0xfff8])), 0x71)
+        else:
+            self.put(0x41, sleb(start))
+        self.put(0x21, uleb(i))
+        for _ in range(r.choice([2, 3, 4, 8])):
+            self.room -= 1
+            if r.random() < .1:
+                self.put(0x20, uleb(i), 0x41, sleb(r.choice([1, 4, 8, -4])), 0x6a, 0x21, uleb(i))
+            t, storing = r.choice(TYPES), r.random() < .4
+            code, align = r.choice((STORE if storing else LOAD)[t])
+            if not storing and r.random() < .3:
+                self.expr(t, 0)  # an operand for the loaded value
+                operate = True
+            else:
+                operate = False
+            self.put(0x20, uleb(i))
+            form = r.random()
+            if form < .2:
+                self.put(0x20, uleb(k), 0x41, sleb(r.choice([1, 7, 0xff])), 0x71, 0x41, r.choice([0, 1, 2, 3]), 0x74, 0x6a)
+            elif form < .25:
+                self.put(0x20, uleb(k), 0x6a)
+            elif form < .35:
+                self.put(0x41, r.choice([1, 2, 3]), 0x74)
+            if r.random() < .8:
+                self.put(0x41, sleb(r.choice([0, 1, 2, 4, 8, 12, 16, 24, 32, 1000, -4, -8])), 0x6a)
+            if storing:
+                self.expr(t, 1)
+                if t in (F32, F64):
+                    self.canonical(t)
+            self.put(code, uleb(r.randrange(align + 1)), uleb(r.choice([0, 0, 0, 4, 8, 20])))
+            if operate:
+                self.operate(t)
+            if not storing:
+                self.store_into(t)
 
     def global_set(self):
         k = self.r.randrange(len(self.m.globals))

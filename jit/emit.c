@@ -85,6 +85,7 @@ static void write_colds(rl_emitter *e) {
             break;
         case RL_COLD_EDGE: rl_merge_cold_edge(e, c); break;
         case RL_COLD_TAIL: rl_emit_cold_tail(e, c); break;
+        case RL_COLD_RUN: rl_group_cold(e, c->at); break;
         }
     }
 }
@@ -607,6 +608,22 @@ static inline void spend(rl_emitter *e) {
     e->segment_done++;
 }
 
+void rl_emit_step(rl_emitter *e) {
+    rl_masm_room(&e->m, 512);
+    if (RL_UNLIKELY(e->opt.positions) && e->emission != RL_COPYING) {
+        e->op_start = e->ip;
+        note_position(e);
+    }
+    u32 op = next_op(e);
+    if (!RL_OP_FREE(op)) spend(e);
+    e->ops++;
+    e->locked = 0;
+    e->flags_live = e->flags_next;
+    e->flags_next = false;
+    emit_op(e, op);
+    rl_vs_check(e);
+}
+
 static void body(rl_emitter *e) {
     const bool listing = e->opt.positions;
     while (e->nctls && !e->failed && !e->m.failed) {
@@ -619,20 +636,12 @@ static void body(rl_emitter *e) {
             rl_vs_check(e);
             continue;
         }
-        u32 op = next_op(e);
         if (RL_UNLIKELY(e->dead)) {
-            skip_dead(e, op);
+            skip_dead(e, next_op(e));
             continue;
         }
-        rl_masm_room(&e->m, 512);
-        if (RL_UNLIKELY(listing)) note_position(e);
-        if (!RL_OP_FREE(op)) spend(e);
-        e->ops++;
-        e->locked = 0;
-        e->flags_live = e->flags_next;
-        e->flags_next = false;
-        emit_op(e, op);
-        rl_vs_check(e);
+        rl_group_at(e);
+        rl_emit_step(e);
     }
 }
 
@@ -744,11 +753,14 @@ static void reset(rl_emitter *e) {
     for (u32 r = 0; r < 32; r++) e->owner[r] = RL_OWN_FREE;
     memset(e->lreg, RL_NOREG, sizeof e->lreg);
     memset(e->pend, 0, sizeof e->pend);
+    memset(e->sets, 0, sizeof e->sets);
     e->used = e->locked = e->pinned = e->saved = 0;
     e->inreg = e->dirty = e->checked_locals = 0;
     memset(e->width, 0, sizeof e->width);
     e->pend_untracked = 0;
     e->depth = e->low = e->flat = e->nctls = e->ncolds = e->nedges = e->nrelocs = e->npositions = 0;
+    e->nruns = e->nvalues = e->naccesses = 0;
+    e->emission = RL_STRAIGHT;
     e->next_note = e->next_segment = e->next_event = 0;
     e->npins = 1;
     e->pins[0].regs = 0;
@@ -846,6 +858,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     RL_ROOM(e, e->colds, 0, e->cap_colds);
     RL_ROOM(e, e->edges, 0, e->cap_edges);
     RL_ROOM(e, e->relocs, 0, e->cap_relocs);
+    RL_ROOM(e, e->accesses, 0, e->cap_accesses);
     if (e->failed || !rl_masm_init(&e->m, flavour)) {
         rl_emitter_free(e);
         return NULL;
@@ -860,5 +873,6 @@ void rl_emitter_free(rl_emitter *e) {
     rl_annot_fini(&e->an);
     free(e->stack), free(e->ctls), free(e->pins), free(e->colds), free(e->edges), free(e->homes);
     free(e->rows.bytes), free(e->relocs), free(e->positions);
+    free(e->runs), free(e->kept_values), free(e->accesses);
     free(e);
 }

@@ -29,7 +29,8 @@ typedef struct rl_val {
     union {
         struct {
             u8 kind, type, reg, index;
-            u8 scale, cc, last, width; /* width: REG, LOCAL: the value is below 1 << width; 0: unknown */
+            u8 scale, cc, last, width; /* width: REG, LOCAL: the value is below 1 << width; 0: unknown.
+                                                ADDR with two components: the scaled index is */
         };
         u64 head; /* the same: put together in a register and stored at once, see rl_val_head */
     };
@@ -81,14 +82,14 @@ typedef struct rl_ctl {
 } rl_ctl;
 
 /* Code out of line, written after the body. */
-typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL } rl_cold_kind;
+typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL, RL_COLD_RUN } rl_cold_kind;
 typedef struct rl_cold {
     u8 kind, trap, tail;   /* tail: 0 direct, 1 through RL_REG_FUNC's code, 2 through its xcode */
     u16 refund;
     u32 offset;            /* in the module, for the trap or return row */
     rl_label label;        /* enter here */
     rl_label back;         /* YIELD: continue here (bound) */
-    u32 at;                /* EDGE: index of the edge; TAIL: function; BOUND: log2 of the access */
+    u32 at;                /* EDGE, RUN: index; TAIL: function; BOUND: log2 of the access */
     u32 memarg;            /* BOUND: offset added after the sum wrapped */
 } rl_cold;
 
@@ -101,6 +102,21 @@ typedef struct rl_edge { /* a conditional branch's moves, written out of line */
     u32 next;        /* of the same label, index + 1 */
     rl_label target; /* bound when the label is */
 } rl_edge;
+
+/* group.c. What is being emitted: the only code; a run, to learn its accesses; that run again, with one check for each
+ * group of them; or its copy out of line, with all checks. */
+typedef enum rl_emission { RL_STRAIGHT, RL_LEARNING, RL_GROUPED, RL_COPYING } rl_emission;
+typedef enum rl_role { RL_ALONE, RL_LEADER, RL_COVERED } rl_role; /* of an access in a grouped run */
+typedef struct rl_access_key {  /* equal: the addresses differ by constants */
+    u8 base, index, scale, pad; /* tracked locals or RL_NOREG */
+    u32 base_sets, index_sets;  /* how often they had been written */
+} rl_access_key;
+typedef struct rl_access {
+    rl_access_key key;
+    u64 end;       /* the access ends this far behind the key's sum; leader: the farthest of the group */
+    rl_label cold; /* leader: its place in the copy */
+    u8 role;
+} rl_access;
 
 struct rl_emitter {
     rl_masm m;
@@ -135,6 +151,7 @@ struct rl_emitter {
     u64 checked_locals;        /* checked flavour: addresses [local, local + checked_end) are known to be in memory */
     u64 checked_end[RL_TRACKED];
     u16 pend[RL_TRACKED];      /* values on the stack that still mean this local */
+    u32 sets[RL_TRACKED];      /* checked flavour: how often it was written */
     u32 pend_untracked;
     u32 cur_pins;
 
@@ -152,7 +169,35 @@ struct rl_emitter {
     bool flags_live;   /* between a comparison and its consumer: nothing may touch the flags */
     bool flags_next;   /* the next operator consumes flags */
     bool failed;       /* out of memory: looked at once per function */
+
+    struct rl_run *runs;   u32 nruns, cap_runs;
+    rl_val *kept_values;   u32 nvalues, cap_values; /* the runs' operands */
+    rl_access *accesses;   u32 naccesses, cap_accesses;
+    u32 access;        /* the next one, when a run is emitted again */
+    u8 emission;       /* rl_emission */
+    bool run_entered;  /* copy: a leader was met */
+    struct rl_output { u32 pos, pool, uses, label_uses, colds, positions; u64 spills; } run_output;
 };
+typedef struct rl_output rl_output;
+
+/* The emitter at the start of a run: everything an operator may change, but for its output. */
+typedef struct rl_kept {
+    const u8 *ip;
+    u32 segment, event, cost, done, low, flat, depth;
+    u64 ops;
+    bool flags_next;
+    u8 state[offsetof(rl_emitter, stack) - offsetof(rl_emitter, owner)];
+} rl_kept;
+typedef struct rl_run {
+    rl_kept at;
+    u32 values;    /* index of its operands */
+    u32 first;     /* index of its accesses */
+    const u8 *end;
+    rl_label back; /* bound: behind the run */
+#ifdef RL_INVARIANTS
+    rl_kept after;
+#endif
+} rl_run;
 
 #define RL_NO_HINT RL_NOREG
 
@@ -176,6 +221,16 @@ static inline void rl_vs_check(const rl_emitter *e) { (void)e; }
 #endif
 rl_mem rl_home(const rl_emitter *e, u32 local);
 rl_mem rl_slot(const rl_emitter *e, u32 pos);
+
+/* ---- group.c: bounds checks in common ---- */
+void rl_group_at_slow(rl_emitter *e, u8 op);
+void rl_group_cold(rl_emitter *e, u32 run);
+/* The next access that needs a check: how it is to be emitted. Called in the same order in every emission of a run. */
+rl_role rl_group_access(rl_emitter *e, rl_access_key key, u64 end, rl_access **out);
+/* Before each live operator: runs begin and end. */
+static inline void rl_group_at(rl_emitter *e) {
+    if (RL_UNLIKELY(e->checked) && (e->emission == RL_LEARNING || e->cur_pins)) rl_group_at_slow(e, *e->ip);
+}
 
 /* ---- merge.c: labels and edges ---- */
 void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live);

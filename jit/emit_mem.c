@@ -2,7 +2,7 @@
  *
  * A guarded access is one instruction: every 33-bit address lies in the reservation. A checked one first compares its
  * address with the instance's limit for its size, unless the value's width, or an earlier check of the same unchanged
- * local, already says that it is inside (memory never shrinks). Invariant: the address may be in RL_REG_TMP, so nothing
+ * local, already says that it is inside (memory never shrinks); group.c lets accesses of loops share checks. Invariant: the address may be in RL_REG_TMP, so nothing
  * between the check and the access may use that. One emitter, one thread. Not taken: hoisting bounds checks out of
  * loops, which needs an intermediate form. */
 #include "jit/emit_ops.h"
@@ -44,15 +44,44 @@ static u64 sure_bytes(const rl_emitter *e) { return e->mod->memories[0].min * RL
 
 static rl_mem at_base(u8 r, i64 disp) { return (rl_mem){ RL_REG_BASE, r, 0, false, false, disp }; }
 
-static rl_mem checked_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
-    bool sure = addr->max != UINT32_MAX && addr->disp >= 0 &&
-                (u64)addr->max + (u32)addr->disp + offset + (1u << log2) <= RL_MIN(sure_bytes(e), (u64)INT32_MAX);
-    if (!sure) {
-        check_sum(e, addr, offset, log2);
-        return at_base(RL_REG_TMP, 0);
+/* The sum's components that checks of several accesses can have in common: locals; an index whose bound is known counts
+ * as that bound. False: there are others. */
+static bool sum_key(const rl_emitter *e, const rl_val *addr, rl_access_key *key, u64 *most) {
+    u8 base = addr->reg, index = addr->index;
+    *most = 0;
+    if (base != RL_NOREG && index != RL_NOREG && addr->width) *most = (1ull << addr->width) - 1, index = RL_NOREG;
+    if ((base != RL_NOREG && base < RL_COMP_LOCAL) || (index != RL_NOREG && index < RL_COMP_LOCAL)) return false;
+    *key = (rl_access_key){ .base = base, .index = index, .scale = index == RL_NOREG ? 0 : addr->scale };
+    if (base != RL_NOREG) key->base_sets = e->sets[base - RL_COMP_LOCAL];
+    if (index != RL_NOREG) key->index_sets = e->sets[index - RL_COMP_LOCAL];
+    return true;
+}
+
+/* The leader of a group: the farthest end of all, [key's sum + end - 1] must be in memory. */
+static void check_group(rl_emitter *e, rl_mem sum, rl_access *a) {
+    if (a->key.index == RL_NOREG) sum.index = RL_NOREG;
+    if (sum.base == RL_NOREG && sum.scale == 0) sum.base = sum.index, sum.index = RL_NOREG;
+    if (sum.index == RL_NOREG && a->end <= 8 && !(a->end & (a->end - 1))) {
+        rl_masm_cmpm(&e->m, RL_W64, sum.base, limit_of((u32)__builtin_ctzll(a->end)));
+    } else {
+        sum.disp = (i64)a->end - 1;
+        rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, sum);
+        rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(0));
     }
-    rl_mem a = rl_vs_addr_mem(e, addr);
-    a.disp += offset;
+    rl_masm_jcc(&e->m, RL_CC_GE_U, &a->cold);
+}
+
+/* Whether the access needs no check of its own; sum: the address as it is, in 64 bits. */
+static bool grouped(rl_emitter *e, rl_access_key key, u64 end, rl_mem sum) {
+    if (e->emission == RL_STRAIGHT || end > INT32_MAX) return false;
+    rl_access *a;
+    rl_role role = rl_group_access(e, key, end, &a);
+    if (role == RL_LEADER) check_group(e, sum, a);
+    return role != RL_ALONE;
+}
+
+/* A sum known to be in memory, and not to wrap. */
+static rl_mem sum_operand(rl_emitter *e, rl_mem a) {
     if (a.base != RL_NOREG && a.index != RL_NOREG) {
         rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, a);
         return at_base(RL_REG_TMP, 0);
@@ -60,6 +89,24 @@ static rl_mem checked_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
     if (a.index == RL_NOREG) a.index = a.base, a.scale = 0;
     a.base = RL_REG_BASE;
     return a;
+}
+
+static rl_mem checked_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
+    u64 end = (u64)(u32)addr->disp + offset + (1u << log2), most;
+    bool up = addr->disp >= 0;
+    bool sure = addr->max != UINT32_MAX && up && addr->max + end <= RL_MIN(sure_bytes(e), (u64)INT32_MAX);
+    rl_access_key key;
+    if (!sure) {
+        rl_mem a = rl_vs_addr_mem(e, addr);
+        sure = up && sum_key(e, addr, &key, &most) && grouped(e, key, most + end, a);
+    }
+    if (!sure) {
+        check_sum(e, addr, offset, log2);
+        return at_base(RL_REG_TMP, 0);
+    }
+    rl_mem a = rl_vs_addr_mem(e, addr);
+    a.disp += offset;
+    return sum_operand(e, a);
 }
 
 /* A sum the access can take as it is; others are added up first. */
@@ -97,6 +144,8 @@ static rl_mem linear_checked(rl_emitter *e, rl_val *addr, u64 offset, u32 size) 
         if (small && (e->checked_locals >> t & 1) && e->checked_end[t] >= end) return at_base(r, (i64)offset);
         e->checked_end[t] = e->checked_locals >> t & 1 ? RL_MAX(e->checked_end[t], end) : end;
         e->checked_locals |= rl_bit64(t);
+        rl_access_key key = { .base = (u8)(RL_COMP_LOCAL + t), .index = RL_NOREG, .base_sets = e->sets[t] };
+        if (grouped(e, key, end, (rl_mem){ r, RL_NOREG, 0, false, false, 0 })) return at_base(r, (i64)offset);
     }
     if (!offset) {
         check_register(e, r, log2);

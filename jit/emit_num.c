@@ -47,7 +47,7 @@ static rl_val sum_of(rl_emitter *e, rl_val *v) {
 /* Base takes what index holds when nothing is scaled. */
 static void as_base(rl_val *s) {
     if (s->reg != RL_NOREG || s->scale) return;
-    s->reg = s->index, s->index = RL_NOREG, s->last = (u8)(s->last >> 1);
+    s->reg = s->index, s->index = RL_NOREG, s->last = (u8)(s->last >> 1), s->width = 0;
 }
 
 static rl_val to_register(rl_emitter *e, rl_val *s) {
@@ -70,7 +70,8 @@ static void push_sum(rl_emitter *e, rl_val *a, rl_val *b) {
         }
     }
     as_base(&x), as_base(&y);
-    if (x.reg == RL_NOREG) { rl_val t = x; x = y; y = t; }
+    bool swap = x.reg == RL_NOREG || (x.index == RL_NOREG && x.max != UINT32_MAX && y.reg != RL_NOREG && y.index == RL_NOREG);
+    if (swap) { rl_val t = x; x = y; y = t; } /* what is bounded is the better index */
     /* x has a base; y is one component, scaled or not, or x is complete and y empty */
     rl_val s = x;
     s.disp = (i32)((u32)x.disp + (u32)y.disp);
@@ -79,6 +80,7 @@ static void push_sum(rl_emitter *e, rl_val *a, rl_val *b) {
     if (c != RL_NOREG) {
         s.index = c;
         s.scale = y.reg != RL_NOREG ? 0 : y.scale;
+        s.width = y.max == UINT32_MAX ? 0 : (u8)(32 - __builtin_clz(y.max | 1));
         s.last = (u8)((x.last & 1) | ((y.reg != RL_NOREG ? y.last & 1 : y.last >> 1) << 1));
     }
     rl_vs_push(e, s);

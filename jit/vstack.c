@@ -466,6 +466,7 @@ void rl_vs_set_local(rl_emitter *e, u32 local, bool tee) {
     u8 r, width = width_of(&v);
     e->width[t] = width;
     e->checked_locals &= ~rl_bit64(t);
+    e->sets[t]++;
     if (rl_is_pinned(e, t)) {
         r = e->lreg[t];
         if (v.kind != RL_V_REG || v.reg != r) rl_vs_into(e, &v, r);
