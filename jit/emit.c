@@ -70,9 +70,10 @@ static void write_colds(rl_emitter *e) {
             rl_masm_trap(&e->m);
             rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, c->trap);
             break;
-        case RL_COLD_BOUND: {
+        case RL_COLD_BOUND: case RL_COLD_NEAR: {
             rl_label trap = RL_LABEL_INIT;
-            rl_emit_cold_bound(e, c, &trap);
+            if (c->kind == RL_COLD_NEAR) rl_emit_cold_near(e, c, &trap);
+            else rl_emit_cold_bound(e, c, &trap);
             rl_masm_bind(&e->m, &trap);
             rl_masm_trap(&e->m);
             rl_emit_row(e, rl_masm_fault_pos(&e->m), c->offset, c->refund, RL_TRAP_MEMORY);
@@ -182,7 +183,8 @@ static void emit_loop(rl_emitter *e) {
     flush_below(e, c->height);
     params_to_slots(e, c->nparams);
     rl_merge_pins(e, c);
-    if (c->note->innermost && !c->note->calls) rl_masm_align(&e->m, 32);
+    if (e->checked) rl_emit_limit(e);
+    if (e->pins[e->cur_pins].tight) rl_masm_align(&e->m, 32);
     rl_masm_bind(&e->m, &c->label);
     charge_and_check(e);
 }
@@ -421,6 +423,7 @@ static void emit_end(rl_emitter *e) {
         }
         e->cur_pins = c->outer_pins;
         e->pinned = e->pins[e->cur_pins].regs;
+        rl_emit_use_limit(e);
     } else if (c->op == RL_OP_if && c->else_taken) {
         end_false_edge(e, c);
     } else if (c->has_merge) {
@@ -764,6 +767,9 @@ static void reset(rl_emitter *e) {
     e->next_note = e->next_segment = e->next_event = 0;
     e->npins = 1;
     e->pins[0].regs = 0;
+    e->pins[0].tight = false;
+    e->pins[0].limit = RL_NOREG;
+    e->alloc_gp = e->all_gp;
     e->cur_pins = 0;
     e->dead = e->failed = e->flags_live = e->flags_next = false;
     e->epilogue = RL_LABEL_INIT;
@@ -850,6 +856,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
         while ((u32)__builtin_popcount(e->alloc_gp) > o->max_regs) e->alloc_gp &= ~RL_BIT(31 - __builtin_clz(e->alloc_gp));
         while ((u32)__builtin_popcount(e->alloc_fp) > o->max_regs) e->alloc_fp &= ~RL_BIT(31 - __builtin_clz(e->alloc_fp));
     }
+    e->all_gp = e->alloc_gp;
     e->callee_saved = RL_CALLEE_SAVED & (e->alloc_gp | e->alloc_fp);
     e->memops = rl_masm_has_memops();
     /* every array has a first block, so that a failed growth can go on writing to index 0 */

@@ -57,6 +57,8 @@ typedef struct rl_merge {
 typedef struct rl_pins {
     u32 regs;
     u8 local[32];
+    bool tight; /* neither loops nor calls inside */
+    u8 limit;   /* tight, checked flavour: register with RL_NEAR's limit, see emit_mem.c; or RL_NOREG */
 } rl_pins;
 
 typedef struct rl_ctl {
@@ -82,14 +84,15 @@ typedef struct rl_ctl {
 } rl_ctl;
 
 /* Code out of line, written after the body. */
-typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL, RL_COLD_RUN } rl_cold_kind;
+typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_NEAR, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL,
+                            RL_COLD_RUN } rl_cold_kind;
 typedef struct rl_cold {
-    u8 kind, trap, tail;   /* tail: 0 direct, 1 through RL_REG_FUNC's code, 2 through its xcode */
+    u8 kind, trap, tail;   /* NEAR: register of the address; TAIL: 0 direct, 1 through RL_REG_FUNC's code, 2 through its xcode */
     u16 refund;
     u32 offset;            /* in the module, for the trap or return row */
     rl_label label;        /* enter here */
     rl_label back;         /* YIELD: continue here (bound) */
-    u32 at;                /* EDGE, RUN: index; TAIL: function; BOUND: log2 of the access */
+    u32 at;                /* EDGE, RUN: index; TAIL: function; BOUND: log2 of the access; NEAR: its end */
     u32 memarg;            /* BOUND: offset added after the sum wrapped */
 } rl_cold;
 
@@ -128,6 +131,7 @@ struct rl_emitter {
     bool wrap32, memops, checked;
     u32 low, flat;     /* operands below `low` hold no register; below `flat` they are all slots or constants */
     u32 alloc_gp, alloc_fp, callee_saved; /* allocatable registers, of which callee-saved */
+    u32 all_gp;        /* alloc_gp outside of loops that took one for the limit */
 
     /* current function */
     rl_annot an;
@@ -229,7 +233,7 @@ void rl_group_cold(rl_emitter *e, u32 run);
 rl_role rl_group_access(rl_emitter *e, rl_access_key key, u64 end, rl_access **out);
 /* Before each live operator: runs begin and end. */
 static inline void rl_group_at(rl_emitter *e) {
-    if (RL_UNLIKELY(e->checked) && (e->emission == RL_LEARNING || e->cur_pins)) rl_group_at_slow(e, *e->ip);
+    if (RL_UNLIKELY(e->checked) && (e->emission == RL_LEARNING || e->pins[e->cur_pins].tight)) rl_group_at_slow(e, *e->ip);
 }
 
 /* ---- merge.c: labels and edges ---- */

@@ -15,6 +15,60 @@ static void check_register(rl_emitter *e, u8 r, u32 log2) {
     rl_emit_trap_if(e, RL_CC_GE_U, RL_TRAP_MEMORY);
 }
 
+/* ---- the limit in a register ----
+ *
+ * In a tight loop the limit for accesses of RL_NEAR bytes is in a register when one is to spare (merge.c): it stands for all
+ * smaller ones, whose offset then costs nothing. It may be too low, by that and because memory has grown since; so what
+ * fails is looked at once more, out of line. */
+#define RL_NEAR 64u
+
+void rl_emit_use_limit(rl_emitter *e) {
+    u8 r = e->pins[e->cur_pins].limit;
+    e->alloc_gp = e->all_gp & ~(r == RL_NOREG ? 0 : RL_BIT(r));
+}
+
+void rl_emit_limit(rl_emitter *e) {
+    u8 r = e->pins[e->cur_pins].limit;
+    if (r == RL_NOREG) return;
+    rl_masm_ld(&e->m, RL_LD_64, r, limit_of(0));
+    rl_masm_bini(&e->m, RL_BIN_SUB, RL_W64, r, r, RL_NEAR - 1);
+    rl_emit_use_limit(e);
+}
+
+/* Compares an address in a register with the limit for its size, or with a lower one. */
+static void compare_limit(rl_emitter *e, u8 r, u32 log2) {
+    u8 limit = e->pins[e->cur_pins].limit;
+    if (limit != RL_NOREG) rl_masm_cmp(&e->m, RL_W64, r, limit);
+    else rl_masm_cmpm(&e->m, RL_W64, r, limit_of(log2));
+}
+
+/* r + end, near, must not be beyond the end of memory. */
+static void check_near(rl_emitter *e, u8 r, u32 end) {
+    rl_cold *c = rl_emit_cold(e, RL_COLD_NEAR);
+    c->tail = r;
+    c->at = end;
+    rl_masm_cmp(&e->m, RL_W64, r, e->pins[e->cur_pins].limit);
+    rl_masm_jcc(&e->m, RL_CC_GE_U, &c->label);
+    rl_masm_bind(&e->m, &c->back);
+}
+
+void rl_emit_cold_near(rl_emitter *e, rl_cold *c, rl_label *trap) {
+    rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, rl_mem_at(c->tail, (i32)c->at - 1));
+    rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(0));
+    rl_masm_jcc(&e->m, RL_CC_GE_U, trap);
+    rl_masm_jmp(&e->m, &c->back);
+}
+
+/* RL_REG_TMP, a sum of which memarg was added last. */
+static void check_tmp(rl_emitter *e, u32 memarg, u32 log2) {
+    rl_cold *c = rl_emit_cold(e, RL_COLD_BOUND);
+    c->at = log2;
+    c->memarg = memarg;
+    compare_limit(e, RL_REG_TMP, log2);
+    rl_masm_jcc(&e->m, RL_CC_GE_U, &c->label);
+    rl_masm_bind(&e->m, &c->back);
+}
+
 /* A sum that may wrap: added up in 64 bits it is exact unless it wraps, and then it fails the compare (its displacement
  * is not negative, or no offset follows); the cold code wraps it and tries again. The address is left in RL_REG_TMP. */
 static void check_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
@@ -22,12 +76,7 @@ static void check_sum(rl_emitter *e, rl_val *addr, u32 offset, u32 log2) {
     a.disp += offset;
     if (a.base == RL_NOREG && a.scale == 0) a.base = a.index, a.index = RL_NOREG;
     rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, a);
-    rl_cold *c = rl_emit_cold(e, RL_COLD_BOUND);
-    c->at = log2;
-    c->memarg = offset;
-    rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(log2));
-    rl_masm_jcc(&e->m, RL_CC_GE_U, &c->label);
-    rl_masm_bind(&e->m, &c->back);
+    check_tmp(e, offset, log2);
 }
 
 void rl_emit_cold_bound(rl_emitter *e, rl_cold *c, rl_label *trap) {
@@ -61,12 +110,16 @@ static bool sum_key(const rl_emitter *e, const rl_val *addr, rl_access_key *key,
 static void check_group(rl_emitter *e, rl_mem sum, rl_access *a) {
     if (a->key.index == RL_NOREG) sum.index = RL_NOREG;
     if (sum.base == RL_NOREG && sum.scale == 0) sum.base = sum.index, sum.index = RL_NOREG;
-    if (sum.index == RL_NOREG && a->end <= 8 && !(a->end & (a->end - 1))) {
+    u8 limit = e->pins[e->cur_pins].limit;
+    bool alone = sum.index == RL_NOREG;
+    if (limit != RL_NOREG && alone && a->end <= RL_NEAR) {
+        rl_masm_cmp(&e->m, RL_W64, sum.base, limit);
+    } else if (limit == RL_NOREG && alone && a->end <= 8 && !(a->end & (a->end - 1))) {
         rl_masm_cmpm(&e->m, RL_W64, sum.base, limit_of((u32)__builtin_ctzll(a->end)));
     } else {
-        sum.disp = (i64)a->end - 1;
+        sum.disp = (i64)a->end - (limit == RL_NOREG ? 1 : RL_NEAR);
         rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, sum);
-        rl_masm_cmpm(&e->m, RL_W64, RL_REG_TMP, limit_of(0));
+        compare_limit(e, RL_REG_TMP, 0);
     }
     rl_masm_jcc(&e->m, RL_CC_GE_U, &a->cold);
 }
@@ -147,12 +200,20 @@ static rl_mem linear_checked(rl_emitter *e, rl_val *addr, u64 offset, u32 size) 
         rl_access_key key = { .base = (u8)(RL_COMP_LOCAL + t), .index = RL_NOREG, .base_sets = e->sets[t] };
         if (grouped(e, key, end, (rl_mem){ r, RL_NOREG, 0, false, false, 0 })) return at_base(r, (i64)offset);
     }
+    if (e->pins[e->cur_pins].limit != RL_NOREG && end <= RL_NEAR) {
+        check_near(e, r, (u32)end);
+        return at_base(r, (i64)offset);
+    }
     if (!offset) {
         check_register(e, r, log2);
         return at_base(r, 0);
     }
     if (small) {
         rl_masm_lea(&e->m, RL_W64, RL_REG_TMP, rl_mem_at(r, (i32)offset));
+        if (e->pins[e->cur_pins].limit != RL_NOREG) {
+            check_tmp(e, (u32)offset, log2);
+            return at_base(RL_REG_TMP, 0);
+        }
     } else {
         rl_masm_movi(&e->m, RL_W64, RL_REG_TMP, offset);
         rl_masm_bin(&e->m, RL_BIN_ADD, RL_W64, RL_REG_TMP, RL_REG_TMP, r);

@@ -1,4 +1,4 @@
-/* Owns groups of bounds checks, of the checked flavour, in loops.
+/* Owns groups of bounds checks, of the checked flavour, in innermost loops without calls.
  *
  * A run is a straight line of operators without calls. It is emitted once to learn its accesses; those whose address is
  * the same local (or sum of locals) plus a constant, the local unchanged in between, form a group. If there is one with
@@ -120,6 +120,7 @@ void rl_group_at_slow(rl_emitter *e, u8 op) {
 void rl_group_cold(rl_emitter *e, u32 index) {
     const rl_run r = e->runs[index];
     back_to(e, &r);
+    rl_emit_use_limit(e);
     e->dead = false;
     keep_output(e, &e->run_output);
     e->run_entered = false;

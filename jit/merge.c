@@ -292,6 +292,27 @@ static u32 choose_register(const rl_emitter *e, const rl_pins *p, const rl_block
     return RL_NOREG;
 }
 
+/* Bytes that look like loads and stores: immediates may, too. */
+static u32 seeming_accesses(const rl_emitter *e, const rl_block_note *n) {
+    u32 count = 0;
+    for (const u8 *at = e->ip, *end = e->mod->bytes + n->end; at < end; at++) count += *at >= RL_OP_i32_load && *at <= RL_OP_i64_store32;
+    return count;
+}
+
+/* The checked flavour likes the limit of memory in a register, see emit_mem.c; an outer pin that this loop does not use
+ * gives way for two accesses. */
+static void choose_limit(rl_emitter *e, rl_pins *p, const rl_block_note *n) {
+    u32 accesses = seeming_accesses(e, n), set = e->alloc_gp & ~RL_NEVER_PIN, avail = set & ~p->regs;
+    if (!accesses || !e->mod->nmemories || e->mod->memories[0].min == 0) return;
+    if (avail & ~e->callee_saved) avail &= ~e->callee_saved;
+    for (u32 m = avail || accesses == 1 ? 0 : set & p->regs; m; m &= m - 1)
+        if (!(n->uses >> p->local[__builtin_ctz(m)] & 1)) avail |= RL_BIT(__builtin_ctz(m));
+    if (!avail) return;
+    p->limit = (u8)__builtin_ctz(avail & e->saved ? avail & e->saved : avail);
+    p->regs &= ~RL_BIT(p->limit);
+    e->saved |= RL_BIT(p->limit) & e->callee_saved;
+}
+
 /* At a loop's header: choose the pins, bring everything into the header's state. */
 void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     const rl_block_note *n = c->note;
@@ -299,6 +320,8 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     if (e->failed) return;
     rl_pins *p = &e->pins[e->npins];
     *p = e->pins[e->cur_pins];
+    p->tight = n->innermost && !n->calls;
+    p->limit = RL_NOREG;
     u64 already = pinned_locals(p);
     candidate list[RL_TRACKED];
     u32 count = candidates(e, n, list);
@@ -313,12 +336,14 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
         p->local[r] = (u8)t;
         already |= rl_bit64(t);
     }
+    if (e->checked && p->tight) choose_limit(e, p, n);
     c->outer_pins = e->cur_pins;
     c->pins = e->npins++;
     rl_merge *m = &c->merge;
     m->regs = p->regs;
     m->result = RL_NOREG;
     memcpy(m->local, p->local, sizeof m->local);
+    already = pinned_locals(p);
     u64 keep = 0; /* only read here, but calls do not force a store: may stay newer than their homes */
     for (u32 s = n->calls ? p->regs & e->callee_saved : p->regs; s; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
     m->dirty = already & c->live & ((n->writes) | (e->dirty & (keep | ~n->uses)));
