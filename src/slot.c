@@ -2,7 +2,8 @@
  * neighbours, groups in chunks that are one mapping each. Invariant: nothing a tenant wrote is left in a slot when it is
  * handed out again. Which pages were written is asked of the kernel, for all dirty slots of a group in one call, when no
  * clean slot is at hand: that makes it a small part of a microsecond per slot, and the pages stay resident, so the next
- * tenant takes no faults. The worker's thread, and those of workers where its tenants end, under a lock. Write-protecting
+ * tenant takes no faults. After a crowd has died, groups of which every slot is free go back to the kernel, a system call
+ * for 32 slots. The worker's thread, and those of workers where its tenants end, under a lock. Write-protecting
  * to learn what is dirty was not taken: it costs a fault per page; clearing whole slots neither: most of a slot was never
  * touched. */
 #include "src/slot.h"
@@ -16,6 +17,8 @@
 #include "src/base/os.h"
 
 #define KEEP_BYTES (256u << 10) /* pages a free slot keeps; with more, all are given back */
+#define KEEP_SLOTS 16384u       /* dirty free slots a class keeps; with more, whole groups are given back */
+#define KEEP_SPACE (2ull << 30) /* nor more than lie in this many bytes of address space */
 
 static const u64 sizes[RL_SLOT_CLASSES] = { 64u << 10, 256u << 10, 512u << 10, 1280u << 10, 4u << 20, 16u << 20, 64u << 20 };
 
@@ -128,6 +131,7 @@ static void clean(rl_slots *s, rl_slot_group *g) {
     if (s->no_scan && !read_map(s, g, from, to)) discard_all(g);
     verify(g);
     s->cleaned += (u32)__builtin_popcount(g->dirty);
+    g->class->ndirty -= (u32)__builtin_popcount(g->dirty);
     g->clean |= g->dirty;
     g->dirty = 0;
 }
@@ -142,11 +146,27 @@ static void make_ready(struct rl_slot_class *c, rl_slot_group *g) {
 }
 
 static rl_slot_group *pop_dirty(struct rl_slot_class *c) {
-    rl_slot_group *g = c->dirty;
-    if (!g) return NULL;
-    if (!(c->dirty = g->next_dirty)) c->dirty_last = &c->dirty;
-    g->in_dirty = false;
+    rl_slot_group *g;
+    do {
+        if (!(g = c->dirty)) return NULL;
+        if (!(c->dirty = g->next_dirty)) c->dirty_last = &c->dirty;
+        g->in_dirty = false;
+    } while (!g->dirty); /* was given back meanwhile */
     return g;
+}
+
+/* All of g is free and at least one slot of it dirty: its pages go back. */
+static void give_back(rl_slots *s, rl_slot_group *g) {
+    struct rl_slot_class *c = g->class;
+    rl_os_discard(g->base, c->size * c->per_group);
+    s->cleaned += (u32)__builtin_popcount(g->dirty);
+    c->ndirty -= (u32)__builtin_popcount(g->dirty);
+    g->clean |= g->dirty;
+    g->dirty = 0;
+    if (g->in_ready) return;
+    g->in_ready = true;
+    g->next_ready = c->cold;
+    c->cold = g;
 }
 
 static bool map_chunk(struct rl_slot_class *c) {
@@ -188,6 +208,10 @@ static rl_slot_group *ready_group(rl_slots *s, struct rl_slot_class *c) {
     if ((g = pop_dirty(c))) {
         clean(s, g);
         make_ready(c, g);
+    } else if ((g = c->cold)) {
+        c->cold = g->next_ready;
+        g->in_ready = false;
+        make_ready(c, g);
     } else if (!map_chunk(c)) {
         return NULL;
     }
@@ -217,6 +241,10 @@ static void put_slot(rl_slots *s, u8 *base, u64 capacity) {
     while (c->size != capacity) c++;
     rl_slot_group *g = group_of(c, base);
     g->dirty |= 1u << ((u64)(base - g->base) / c->size);
+    if (++c->ndirty > c->keep && (g->dirty | g->clean) == (u32)((1ull << c->per_group) - 1)) {
+        give_back(s, g);
+        return;
+    }
     if (g->in_dirty) return;
     g->in_dirty = true;
     g->next_dirty = NULL;
@@ -249,6 +277,7 @@ void rl_slots_init(rl_slots *s) {
         c->per_group = (u32)RL_MAX(RL_MIN((u64)(8u << 20) / c->size, (u64)32), (u64)1);
         c->next_groups = (u32)RL_MAX((u64)(64u << 20) / (c->size * c->per_group), (u64)1);
         c->dirty_last = &c->dirty;
+        c->keep = (u32)RL_MIN((u64)KEEP_SLOTS, KEEP_SPACE / c->size);
     }
 }
 

@@ -15,6 +15,8 @@ typedef struct rl_slots {
         u32 per_group;
         struct rl_slot_group *ready;              /* groups with clean slots */
         struct rl_slot_group *dirty, **dirty_last;/* groups with dirty free slots, longest waiting first */
+        struct rl_slot_group *cold;               /* groups that were given back whole: clean, and nothing there */
+        u32 ndirty, keep;                         /* dirty free slots, and how many there may be */
         struct rl_slot_chunk *chunks;
         u32 next_groups;                          /* of the next chunk */
         u64 kept;                                 /* statistics: pages cleared in place, so the next tenant takes no fault */

@@ -1,6 +1,6 @@
 /* Guest stacks. Invariant: a slot is in use, in the free list, or in a worker's cache, both last in, first out, so that
  * warm pages are used again; a mapping is given back only at the end. A slot costs the pages that were ever touched: one
- * for most processes. When very many slots are free, their pages go back to the kernel. Any worker: its cache is its own,
+ * for most processes. When very many slots are free, the others' pages go back to the kernel. Any worker: its cache is its own,
  * the rest is locked. A runtime has two sets: small slots, where processes begin
  * (64 KiB apart, so a page of page tables serves 32 of them; a megabyte apart it serves two, 2 KB each), and slots of the
  * greatest size, to which the engine moves the frames of a process that needs more (rl_stack_more in jit/exec.h): a
@@ -14,13 +14,14 @@
 
 #include "src/base/os.h"
 
-#define KEEP_WARM 4096u /* free slots whose pages are kept */
+#define KEEP_WARM 16384u /* free slots whose pages are kept */
 #define SHALLOW 16384u  /* bytes of a slot that are kept in any case */
 
 struct rl_stack_map {
     struct rl_stack_map *next;
     u8 *base;
     u32 count, used; /* slots, slots handed out at least once */
+    u32 ncold, cold[]; /* numbers of slots that were given back whole */
 };
 
 void rl_stacks_init(rl_stacks *s, size_t size) {
@@ -42,9 +43,9 @@ void rl_stacks_fini(rl_stacks *s) {
 static void **top_word(rl_stacks *s, void *stack) { return (void **)((u8 *)stack + s->size) - 1; }
 
 static struct rl_stack_map *map_more(rl_stacks *s) {
-    struct rl_stack_map *m = calloc(1, sizeof *m);
+    struct rl_stack_map *m = malloc(sizeof *m + s->next_count * sizeof m->cold[0]);
     if (!m) return NULL;
-    m->count = s->next_count;
+    *m = (struct rl_stack_map){ .count = s->next_count };
     while (!(m->base = rl_os_map(m->count * s->size)))
         if (!(m->count /= 2)) {
             free(m);
@@ -65,7 +66,13 @@ static void *take(rl_stacks *s) {
         s->nfree--;
         return stack;
     }
-    struct rl_stack_map *m = s->maps && s->maps->used < s->maps->count ? s->maps : map_more(s);
+    struct rl_stack_map *m = s->ncold ? s->maps : NULL;
+    while (m && !m->ncold) m = m->next;
+    if (m) {
+        s->ncold--;
+        return m->base + m->cold[--m->ncold] * s->size;
+    }
+    m = s->maps && s->maps->used < s->maps->count ? s->maps : map_more(s);
     return m ? m->base + m->used++ * s->size : NULL;
 }
 
@@ -113,15 +120,38 @@ void rl_stack_trim(const rl_stacks *s, void *stack) {
     if (was_deep(s, stack)) rl_os_discard(stack, s->size - SHALLOW + RL_OS_PAGE);
 }
 
+static int by_address(const void *a, const void *b) {
+    const u8 *x = *(u8 *const *)a, *y = *(u8 *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* n stacks, in ascending order: neighbours, as processes that were spawned together often are, go in one system call. */
+static void cool(rl_stacks *s, u8 **stacks, u32 n) {
+    qsort(stacks, n, sizeof *stacks, by_address);
+    for (u32 i = 0, run; i < n; i += run) {
+        for (run = 1; i + run < n && stacks[i + run] == stacks[i] + run * s->size; run++) {}
+        rl_os_discard(stacks[i], run * s->size);
+    }
+    for (u32 i = 0; i < n; i++) {
+        struct rl_stack_map *m = s->maps;
+        while (stacks[i] < m->base || stacks[i] >= m->base + m->count * s->size) m = m->next;
+        m->cold[m->ncold++] = (u32)((size_t)(stacks[i] - m->base) / s->size);
+    }
+    s->ncold += n;
+}
+
 static void give_back(rl_stack_cache *c) {
     rl_stacks *s = c->all;
     pthread_mutex_lock(&s->lock);
-    while (c->n > RL_STACK_CACHE / 2) {
-        void *stack = c->stacks[--c->n];
-        if (s->nfree >= KEEP_WARM) rl_os_discard(stack, s->size - RL_OS_PAGE);
-        *top_word(s, stack) = s->free;
-        s->free = stack;
-        s->nfree++;
+    u32 n = c->n -= RL_STACK_CACHE / 2;
+    if (s->nfree >= KEEP_WARM) {
+        cool(s, (u8 **)(c->stacks + n), RL_STACK_CACHE / 2);
+    } else {
+        for (u32 i = n; i < n + RL_STACK_CACHE / 2; i++) {
+            *top_word(s, c->stacks[i]) = s->free;
+            s->free = c->stacks[i];
+            s->nfree++;
+        }
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -12,7 +12,7 @@ typedef struct rl_stacks {
     size_t size;            /* bytes of a slot */
     struct rl_stack_map *maps;
     void *free;             /* list through the top words of free slots */
-    u32 nfree;
+    u32 nfree, ncold;       /* slots in it, and in the lists of slots whose pages were given back */
     u32 next_count;         /* slots of the next mapping */
 } rl_stacks;
 
@@ -27,7 +27,7 @@ void rl_stacks_fini(rl_stacks *s);
 typedef struct rl_stack_cache {
     rl_stacks *all;
     u32 n;
-    void *stacks[RL_STACK_CACHE]; /* free ones */
+    u8 *stacks[RL_STACK_CACHE]; /* free ones */
 } rl_stack_cache;
 
 /* Slots that were ever given out. */

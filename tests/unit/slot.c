@@ -3,6 +3,7 @@
 #include "src/slot.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "tests/unit/test.h"
 
@@ -76,6 +77,31 @@ static void neighbours_untouched(void **state) {
     rl_slots_fini(&slots);
 }
 
+static void memory_of_a_crowd_goes_back(void **state) {
+    enum { CROWD = 40000 };
+    static u8 *p[CROWD];
+    u64 n;
+    (void)state;
+    rl_slots_init(&slots);
+    for (u32 round = 0; round < 3; round++) {
+        for (u32 i = 0; i < CROWD; i++) {
+            p[i] = take(1, &n);
+            assert_int_equal(p[i][0] | p[i][n - 1], 0);
+            p[i][0] = p[i][n - 1] = 1;
+        }
+        for (u32 i = 0; i < CROWD; i++) /* not in order: whole groups become free late */
+            slots.source.put(&slots.source, p[i * 7919ull % CROWD], n);
+        u32 there = 0;
+        for (u32 i = 0; i < CROWD; i++) {
+            unsigned char first = 0;
+            assert_int_equal(mincore(p[i], 1, &first), 0);
+            there += first & 1;
+        }
+        assert_true(there < 25000);
+    }
+    rl_slots_fini(&slots);
+}
+
 static void too_large(void **state) {
     u64 n;
     (void)state;
@@ -114,6 +140,7 @@ static void growing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(by_scan), cmocka_unit_test(by_page_map),
                                         cmocka_unit_test(by_discarding), cmocka_unit_test(neighbours_untouched),
+                                        cmocka_unit_test(memory_of_a_crowd_goes_back),
                                         cmocka_unit_test(too_large), cmocka_unit_test(growing) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
