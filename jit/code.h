@@ -31,7 +31,7 @@ typedef struct rl_emitted {
     u32 align;                   /* the code wants to start at a multiple of this (32)                 */
     rl_rows rows;                /* pc relative to the entry */
     rl_reloc *relocs;   u32 nrelocs;
-    u64 spills, ops;             /* statistics */
+    u64 spills, ops;             /* statistics; ops: reachable operators that cost fuel */
     rl_position *positions; u32 npositions; /* with options.positions: one per operator that was reachable */
 } rl_emitted;
 

@@ -23,21 +23,21 @@ void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size) {
 /* ---- fuel ---- */
 
 static void begin_segment(rl_emitter *e) {
-    e->segment_cost = e->next_segment < e->an.nsegments ? e->an.segments[e->next_segment] : 0;
+    e->left = e->next_segment < e->an.nsegments ? e->an.segments[e->next_segment] : 0;
     e->next_segment++;
-    e->segment_done = 0;
+    e->ops += e->left;
 }
 
 static void charge(rl_emitter *e) {
     begin_segment(e);
-    if (e->segment_cost && !e->opt.no_fuel) rl_masm_charge(&e->m, e->segment_cost);
+    if (e->left && !e->opt.no_fuel) rl_masm_charge(&e->m, e->left);
 }
 
 static void charge_and_check(rl_emitter *e) {
     begin_segment(e);
     if (e->opt.no_fuel) return;
     rl_cold *c = rl_emit_cold(e, RL_COLD_YIELD);
-    rl_masm_charge_check(&e->m, e->segment_cost, &c->label);
+    rl_masm_charge_check(&e->m, e->left, &c->label);
     c->back = RL_LABEL_INIT;
     rl_masm_bind(&e->m, &c->back);
 }
@@ -552,22 +552,6 @@ static inline u64 memarg(rl_emitter *e) {
 #define DO_trunc(sig, imm, arg, op) rl_emit_trunc(e, RL_TRUNC_##arg, RL_SIGP_##sig, RL_SIGR_##sig, false)
 #define DO_sat(sig, imm, arg, op) rl_emit_trunc(e, RL_TRUNC_##arg, RL_SIGP_##sig, RL_SIGR_##sig, true)
 
-static void emit_op(rl_emitter *e, u32 op) {
-    switch (op) {
-#define OP(name, code, text, imm, type, family, arg) \
-    case code: DO_##family(type, imm, arg, code); break;
-#include "jit/opcode.def"
-#undef OP
-    }
-}
-
-static inline u32 next_op(rl_emitter *e) {
-    e->op_start = e->ip;
-    u32 op = *e->ip++;
-    if (op == 0xfc) op = 0xfc00 | rl_emit_u32(e);
-    return op;
-}
-
 static void skip_imm(rl_emitter *e, u32 imm) {
     switch (imm) {
     case RL_IMM_none: break;
@@ -590,7 +574,7 @@ static void skip_imm(rl_emitter *e, u32 imm) {
 }
 
 /* Unreachable: only the nesting matters. Notes of dead constructs are skipped with them. */
-static void skip_dead(rl_emitter *e, u32 op) {
+static RL_COLD void skip_dead(rl_emitter *e, u32 op) {
     switch (op) {
     case RL_OP_block: case RL_OP_loop: case RL_OP_if: push_ctl(e, (u8)op); return;
     case RL_OP_else: emit_else(e); return;
@@ -599,52 +583,60 @@ static void skip_dead(rl_emitter *e, u32 op) {
     }
 }
 
-static void note_position(rl_emitter *e) {
+static RL_COLD void note_position(rl_emitter *e) {
+    if (e->emission == RL_COPYING) return;
     RL_ROOM(e, e->positions, e->npositions, e->cap_positions);
     if (e->failed) return;
     e->positions[e->npositions++] = (rl_position){ rl_masm_pos(&e->m), (u32)(e->op_start - e->mod->bytes) };
 }
 
-/* Counts an operator that costs fuel. */
-static inline void spend(rl_emitter *e) {
-    if (RL_UNLIKELY(e->segment_done == 4095)) charge(e);
-    e->segment_done++;
+static RL_COLD void go_on(rl_emitter *e) { charge(e); }
+
+/* Counts an operator that costs fuel. A segment that is used up before its end was too long for one charge. */
+static inline __attribute__((always_inline)) void spend(rl_emitter *e) {
+    if (RL_UNLIKELY(!e->left)) go_on(e);
+    e->left--;
 }
 
-void rl_emit_step(rl_emitter *e) {
-    rl_masm_room(&e->m, 512);
-    if (RL_UNLIKELY(e->opt.positions) && e->emission != RL_COPYING) {
-        e->op_start = e->ip;
-        note_position(e);
+/* One reachable operator, whose opcode has been read. True: control flow may have changed. */
+static inline __attribute__((always_inline)) bool emit_op(rl_emitter *e, u32 op) {
+    switch (op) {
+#define OP(name, code, text, imm, type, family, arg)  \
+    case code:                                         \
+        if (!RL_OP_FREE(code)) spend(e);               \
+        DO_##family(type, imm, arg, code);             \
+        return RL_FAM_##family == RL_FAM_ctl;
+#include "jit/opcode.def"
+#undef OP
     }
-    u32 op = next_op(e);
-    if (!RL_OP_FREE(op)) spend(e);
-    e->ops++;
-    e->locked = 0;
-    e->flags_live = e->flags_next;
-    e->flags_next = false;
-    emit_op(e, op);
-    rl_vs_check(e);
+    return false;
 }
 
-static void body(rl_emitter *e) {
-    const bool listing = e->opt.positions;
-    while (e->nctls && !e->failed && !e->m.failed) {
-        if (*e->ip == RL_OP_local_get && !e->dead && !listing) { /* a third of all: writes no code, needs no preparation */
-            e->op_start = e->ip++;
-            rl_masm_room(&e->m, 64);
-            spend(e);
-            e->ops++;
-            rl_vs_get_local(e, rl_emit_u32(e));
-            rl_vs_check(e);
-            continue;
-        }
-        if (RL_UNLIKELY(e->dead)) {
-            skip_dead(e, next_op(e));
-            continue;
-        }
+static inline u32 next_op(rl_emitter *e) {
+    e->op_start = e->ip;
+    u32 op = *e->ip++;
+    if (RL_UNLIKELY(op == 0xfc)) op = 0xfc00 | rl_emit_u32(e);
+    return op;
+}
+
+void rl_emit_ops(rl_emitter *e, const u8 *end) {
+    while (e->ip < end) {
         rl_group_at(e);
-        rl_emit_step(e);
+        u32 op = next_op(e);
+        rl_masm_room(&e->m, 512);
+        e->locked = 0;
+        e->flags_live = e->flags_next;
+        e->flags_next = false;
+        bool control = true;
+        if (RL_UNLIKELY(e->dead)) {
+            skip_dead(e, op);
+        } else {
+            if (RL_UNLIKELY(e->listing)) note_position(e);
+            control = emit_op(e, op);
+            rl_vs_check(e);
+        }
+        /* only these must not go on after a failure: they would lose count of the nesting */
+        if (control && RL_UNLIKELY(e->failed || e->m.failed)) return;
     }
 }
 
@@ -771,6 +763,7 @@ static void reset(rl_emitter *e) {
     e->pins[0].limit = RL_NOREG;
     e->alloc_gp = e->all_gp;
     e->cur_pins = 0;
+    e->listing = e->opt.positions;
     e->dead = e->failed = e->flags_live = e->flags_next = false;
     e->epilogue = RL_LABEL_INIT;
     e->epilogue_used = false;
@@ -808,7 +801,7 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     f->results = e->proto->results;
     f->nresults = e->proto->nresults;
     enter(e);
-    body(e);
+    rl_emit_ops(e, e->mod->bytes + e->an.end);
     rl_masm_room(&e->m, 512);
     if (e->epilogue_used) rl_masm_bind(&e->m, &e->epilogue);
     rl_masm_epilogue(&e->m, e->saved, e->frame);

@@ -141,8 +141,11 @@ struct rl_emitter {
     u32 frame;         /* bytes below the frame pointer */
     u32 saved;         /* callee-saved registers written so far */
     u32 next_note, next_segment, next_event;
-    u32 segment_cost, segment_done; /* cost of the current segment; of it, what is executed including this operator */
-    bool dead;         /* unreachable */
+    u32 left;          /* of the current segment's cost, what comes after this operator */
+    union {
+        struct { bool dead, listing; }; /* unreachable; positions are wanted */
+        u16 special;   /* either of them */
+    };
     rl_label epilogue;
     bool epilogue_used;
 
@@ -187,7 +190,7 @@ typedef struct rl_output rl_output;
 /* The emitter at the start of a run: everything an operator may change, but for its output. */
 typedef struct rl_kept {
     const u8 *ip;
-    u32 segment, event, cost, done, low, flat, depth;
+    u32 segment, event, left, low, flat, depth;
     u64 ops;
     bool flags_next;
     u8 state[offsetof(rl_emitter, stack) - offsetof(rl_emitter, owner)];
@@ -233,7 +236,8 @@ void rl_group_cold(rl_emitter *e, u32 run);
 rl_role rl_group_access(rl_emitter *e, rl_access_key key, u64 end, rl_access **out);
 /* Before each live operator: runs begin and end. */
 static inline void rl_group_at(rl_emitter *e) {
-    if (RL_UNLIKELY(e->checked) && (e->emission == RL_LEARNING || e->pins[e->cur_pins].tight)) rl_group_at_slow(e, *e->ip);
+    if (RL_LIKELY(!e->checked) || e->dead || e->emission > RL_LEARNING) return;
+    if (e->emission == RL_LEARNING || e->pins[e->cur_pins].tight) rl_group_at_slow(e, *e->ip);
 }
 
 /* ---- merge.c: labels and edges ---- */
@@ -254,7 +258,7 @@ typedef struct rl_move { u8 to, from; } rl_move;
 void rl_parallel_move(rl_emitter *e, rl_move *moves, u32 n);
 
 static inline u64 rl_bit64(u32 t) { return 1ull << t; }
-static inline u16 rl_refund(const rl_emitter *e) { return (u16)(e->segment_cost - e->segment_done); }
+static inline u16 rl_refund(const rl_emitter *e) { return (u16)e->left; }
 static inline i32 rl_slot_at(const rl_emitter *e, u32 pos) { return (i32)(e->slots_at + 8 * (e->an.nlocals + pos)); }
 
 static inline rl_ldst rl_ld_of(u8 type) {
@@ -278,7 +282,7 @@ static inline rl_val rl_val_const(u8 type, u64 bits) { return (rl_val){ .head = 
 static inline u32 rl_offset(const rl_emitter *e) { return (u32)(e->op_start - e->mod->bytes); }
 
 /* growable arrays of the emitter: room for one more; on failure e->failed and index 0 is reused */
-void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size);
+RL_COLD void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size);
 #define RL_ROOM(e, array, n, cap) \
     do { if (RL_UNLIKELY((n) >= (cap))) rl_emit_more((e), (void **)&(array), &(cap), (n), sizeof *(array)); } while (0)
 

@@ -277,7 +277,7 @@ static bool in_address(const rl_emitter *e, const rl_val *addr, u8 r) {
 }
 
 static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset, fused f) {
-    if (!e->memops || kind != rl_ld_of(type) || e->segment_done == 4095 || f.type != type) return false;
+    if (!e->memops || kind != rl_ld_of(type) || !e->left || f.type != type) return false;
     rl_val *under = &e->stack[e->depth - 2];
     if (under->kind == RL_V_CONST) return false; /* swapping the operands is better */
     if (f.family == RL_FAM_bin && f.op == RL_BIN_ADD && type == RL_I32 && under->kind == RL_V_ADDR) return false;
@@ -303,8 +303,7 @@ static bool load_and_operate(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64
     default: rl_masm_cmpm(&e->m, rl_width_of(type), ra, mem); break;
     }
     if (!e->checked) rl_emit_trap_row(e, rl_masm_fault_pos(&e->m), RL_TRAP_MEMORY);
-    e->segment_done++;
-    e->ops++;
+    e->left--;
     rl_vs_release(e, &addr), rl_vs_release(e, &a);
     if (f.family == RL_FAM_cmp) rl_emit_flags(e, (rl_cc)f.op);
     else rl_vs_push_reg(e, type, d);

@@ -19,7 +19,7 @@ static inline void rl_emit_trap_row(rl_emitter *e, u32 pc, rl_trap kind) { rl_em
 
 /* The call just emitted returns here. */
 static inline void rl_emit_ret_row(rl_emitter *e) { rl_emit_row(e, rl_masm_pos(&e->m), rl_offset(e), rl_refund(e), RL_ROW_CALL); }
-void rl_emit_step(rl_emitter *e); /* one operator; reachable */
+void rl_emit_ops(rl_emitter *e, const u8 *end); /* the operators before end, or up to a failure */
 rl_cold *rl_emit_cold(rl_emitter *e, rl_cold_kind kind);
 
 /* ---- emit_num.c ---- */

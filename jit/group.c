@@ -24,7 +24,7 @@ static bool accesses(u8 op) { return op >= RL_OP_i32_load && op <= RL_OP_i64_sto
 #define STATE_AT offsetof(rl_emitter, owner)
 
 static void keep(const rl_emitter *e, rl_kept *k) {
-    *k = (rl_kept){ .ip = e->ip, .segment = e->next_segment, .event = e->next_event, .cost = e->segment_cost, .done = e->segment_done,
+    *k = (rl_kept){ .ip = e->ip, .segment = e->next_segment, .event = e->next_event, .left = e->left,
                     .low = e->low, .flat = e->flat, .depth = e->depth, .ops = e->ops, .flags_next = e->flags_next };
     memcpy(k->state, (const u8 *)e + STATE_AT, sizeof k->state);
 }
@@ -36,7 +36,7 @@ static void keep_output(const rl_emitter *e, rl_output *o) {
 static void back_to(rl_emitter *e, const rl_run *r) {
     const rl_kept *k = &r->at;
     e->ip = k->ip;
-    e->next_segment = k->segment, e->next_event = k->event, e->segment_cost = k->cost, e->segment_done = k->done;
+    e->next_segment = k->segment, e->next_event = k->event, e->left = k->left;
     e->low = k->low, e->flat = k->flat, e->depth = k->depth, e->ops = k->ops, e->flags_next = k->flags_next;
     memcpy((u8 *)e + STATE_AT, k->state, sizeof k->state);
     memcpy(e->stack, e->kept_values + r->values, k->depth * sizeof *e->stack);
@@ -47,10 +47,6 @@ static void discard(rl_emitter *e, const rl_output *o) {
     e->m.p = e->m.base + o->pos;
     e->m.pool_count = o->pool, e->m.nuses = o->uses, e->m.nlabel_uses = o->label_uses, e->m.zero_at = 0;
     e->ncolds = o->colds, e->npositions = o->positions, e->spills = o->spills;
-}
-
-static void emit_until(rl_emitter *e, const u8 *end) {
-    while (e->ip < end && !e->failed && !e->m.failed) rl_emit_step(e);
 }
 
 static void open_run(rl_emitter *e) {
@@ -96,7 +92,7 @@ static void close_run(rl_emitter *e) {
     discard(e, &e->run_output);
     e->emission = RL_GROUPED;
     e->access = r->first;
-    emit_until(e, end);
+    rl_emit_ops(e, end);
     e->emission = RL_STRAIGHT;
     r->end = end;
     r->back = RL_LABEL_INIT;
@@ -109,6 +105,7 @@ static void close_run(rl_emitter *e) {
 }
 
 void rl_group_at_slow(rl_emitter *e, u8 op) {
+    if (e->failed || e->m.failed) return;
     if (e->emission == RL_LEARNING) {
         if (ends_run(op) || e->naccesses - e->runs[e->nruns].first >= MAX_ACCESSES) close_run(e);
     } else if (accesses(op)) {
@@ -126,7 +123,7 @@ void rl_group_cold(rl_emitter *e, u32 index) {
     e->run_entered = false;
     e->emission = RL_COPYING;
     e->access = r.first;
-    emit_until(e, r.end);
+    rl_emit_ops(e, r.end);
     e->emission = RL_STRAIGHT;
 #ifdef RL_INVARIANTS
     rl_kept now;

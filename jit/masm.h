@@ -87,7 +87,7 @@ typedef struct rl_label { i32 pos; u32 chain; } rl_label;
 bool rl_masm_init(rl_masm *m, rl_flavour flavour);
 void rl_masm_fini(rl_masm *m);
 void rl_masm_reset(rl_masm *m);
-void rl_masm_grow(rl_masm *m, u32 bytes);
+RL_COLD void rl_masm_grow(rl_masm *m, u32 bytes);
 static inline void rl_masm_room(rl_masm *m, u32 bytes) { if (RL_UNLIKELY((size_t)(m->end - m->p) < bytes)) rl_masm_grow(m, bytes); }
 static inline u32 rl_masm_pos(const rl_masm *m) { return (u32)(m->p - m->base); }
 void rl_masm_align(rl_masm *m, u32 to);      /* pads with long no-ops */
@@ -211,7 +211,7 @@ void rl_masm_lazy_stub(rl_masm *m, const void *code, u32 func);
 #define RL_POOL_SCAN 24u           /* entries of the pool looked at for an equal one */
 /* Room for one more in a growing array (`array` points at the pointer to its elements of `size` bytes); false: out of
  * memory, the masm has failed. */
-bool rl_masm_more_slow(rl_masm *m, void *array, u32 *cap, size_t size);
+RL_COLD bool rl_masm_more_slow(rl_masm *m, void *array, u32 *cap, size_t size);
 static inline bool rl_masm_more(rl_masm *m, void *array, u32 count, u32 *cap, size_t size) {
     return RL_LIKELY(count < *cap) || rl_masm_more_slow(m, array, cap, size);
 }

@@ -42,8 +42,8 @@ static inline void rl_row_start(rl_row_writer *w, u32 pc, u32 offset) {
     w->pc = pc;
     w->offset = offset;
 }
-bool rl_row_grow(rl_row_writer *w);
-void rl_row_put_long(rl_row_writer *w, u32 pc, u32 offset, u32 refund, u32 kind);
+RL_COLD bool rl_row_grow(rl_row_writer *w);
+RL_COLD void rl_row_put_long(rl_row_writer *w, u32 pc, u32 offset, u32 refund, u32 kind);
 
 /* False: out of memory, the row is missing. */
 static inline bool rl_row_put(rl_row_writer *w, u32 pc, u32 offset, u32 refund, u32 kind) {
