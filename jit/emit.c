@@ -93,8 +93,11 @@ static void write_colds(rl_emitter *e) {
 
 /* ---- control ---- */
 
-static void block_type(rl_emitter *e, rl_ctl *c) {
-    static const u8 one[RL_TYPE_COUNT] = { RL_I32, RL_I64, RL_F32, RL_F64, RL_V128, RL_FUNCREF, RL_EXTERNREF };
+static const u8 one_type[RL_TYPE_COUNT] = { RL_I32, RL_I64, RL_F32, RL_F64, RL_V128, RL_FUNCREF, RL_EXTERNREF };
+
+static const u8 *results_of(const rl_ctl *c) { return c->proto ? c->proto->results : &one_type[c->type]; }
+
+static inline void block_type(rl_emitter *e, rl_ctl *c) {
     static const u8 letters[] = { [0x7f & 0x7f] = RL_I32, [0x7e & 0x7f] = RL_I64, [0x7d & 0x7f] = RL_F32, [0x7c & 0x7f] = RL_F64,
                                   [0x7b & 0x7f] = RL_V128, [0x70 & 0x7f] = RL_FUNCREF, [0x6f & 0x7f] = RL_EXTERNREF };
     u8 b = *e->ip;
@@ -103,24 +106,21 @@ static void block_type(rl_emitter *e, rl_ctl *c) {
     } else if (b >= 0x6f && b <= 0x7f) {
         e->ip++;
         c->nresults = 1;
-        c->results = &one[letters[b & 0x7f]];
+        c->type = letters[b & 0x7f];
     } else {
         const rl_proto *p = e->mod->protos[rl_emit_u32(e)]; /* an s33 that is not negative reads the same */
-        c->params = p->params, c->nparams = p->nparams;
-        c->results = p->results, c->nresults = p->nresults;
+        c->proto = p;
+        c->nparams = (u16)p->nparams;
+        c->nresults = (u16)p->nresults;
     }
 }
 
 static rl_ctl *push_ctl(rl_emitter *e, u8 op) {
     RL_ROOM(e, e->ctls, e->nctls, e->cap_ctls);
     rl_ctl *c = &e->ctls[e->failed ? 0 : e->nctls++];
-    memset(c, 0, offsetof(rl_ctl, merge));
-    c->op = op;
-    c->label = c->else_label = RL_LABEL_INIT;
-    c->pins = e->cur_pins;
+    *c = (rl_ctl){ .op = op, .pins = e->cur_pins, .label = RL_LABEL_INIT, .else_label = RL_LABEL_INIT, .stub = -1 };
     if (op) {
-        c->note = &e->an.notes[e->next_note++];
-        c->live = c->note->live;
+        c->note = e->next_note++;
         block_type(e, c);
         c->dead_entry = e->dead;
         c->height = e->depth - c->nparams;
@@ -169,14 +169,14 @@ static void params_to_slots(rl_emitter *e, u32 n) {
 
 static void emit_block(rl_emitter *e) {
     rl_ctl *c = push_ctl(e, RL_OP_block);
-    if (!e->dead && c->note->branched) flush_below(e, c->height);
+    if (!e->dead && rl_note(e, c)->branched) flush_below(e, c->height);
 }
 
 static void emit_loop(rl_emitter *e) {
     rl_ctl *c = push_ctl(e, RL_OP_loop);
     if (e->dead) return;
     c->outer_pins = c->pins;
-    if (!c->note->branched) { /* nothing ever comes back */
+    if (!rl_note(e, c)->branched) { /* nothing ever comes back */
         charge_and_check(e);
         return;
     }
@@ -210,7 +210,8 @@ static void emit_if(rl_emitter *e) {
     flush_below(e, c->height);
     params_to_slots(e, c->nparams);
     c->else_taken = true;
-    rl_merge_take(e, &c->at_else, ~0ull);
+    c->at_else = rl_merge_new(e);
+    rl_merge_take(e, rl_merge_at(e, c->at_else), ~0ull);
     rl_masm_jcc(&e->m, rl_cc_not(cc), &c->else_label);
     charge(e);
 }
@@ -305,19 +306,17 @@ static void emit_br_table(rl_emitter *e) {
                 rl_masm_switch_entry(&e->m, table, i, edge_label(e, c));
                 continue;
             }
-            if (!c->stub_done) { /* one adapter per target, right here: nothing falls into it */
+            if (c->stub < 0) { /* one adapter per target, right here: nothing falls into it */
                 rl_masm_room(&e->m, 256);
-                c->stub_done = true;
-                c->stub = RL_LABEL_INIT;
-                rl_masm_bind(&e->m, &c->stub);
+                c->stub = (i32)rl_masm_pos(&e->m);
                 jump_edge(e, c);
             }
-            rl_masm_switch_entry(&e->m, table, i, &c->stub);
+            rl_masm_switch_entry(&e->m, table, i, &(rl_label){ c->stub, 0 });
         }
         rl_masm_bind(&e->m, &fallback);
     }
     e->ip = targets;
-    for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].stub_done = false;
+    for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].stub = -1;
     jump_edge(e, &e->ctls[e->nctls - 1 - rl_emit_u32(e)]);
     e->ip = after;
     go_dead(e);
@@ -327,10 +326,21 @@ static void emit_br_table(rl_emitter *e) {
 static void land(rl_emitter *e, rl_ctl *c) {
     truncate_stack(e, c->height);
     e->cur_pins = c->pins;
-    rl_merge_restore(e, &c->merge);
+    const rl_merge *m = rl_merge_at(e, c->merge);
+    rl_merge_restore(e, m);
     e->dead = false;
-    if (c->nresults == 1) rl_vs_push_reg(e, c->results[0], c->merge.result);
-    else push_slots(e, c->results, c->nresults);
+    if (c->nresults == 1) rl_vs_push_reg(e, *results_of(c), m->result);
+    else if (c->nresults) push_slots(e, results_of(c), c->nresults);
+}
+
+/* Goes on where the false edge of an if arrives. */
+static void land_false(rl_emitter *e, rl_ctl *c) {
+    truncate_stack(e, c->height);
+    rl_masm_bind(&e->m, &c->else_label);
+    e->cur_pins = c->pins;
+    rl_merge_restore(e, rl_merge_at(e, c->at_else));
+    if (c->nparams) push_slots(e, c->proto->params, c->nparams);
+    e->dead = false;
 }
 
 static void emit_else(rl_emitter *e) {
@@ -341,37 +351,25 @@ static void emit_else(rl_emitter *e) {
         jump_edge(e, c);
     }
     c->else_taken = false;
-    c->in_else = true;
-    truncate_stack(e, c->height);
-    rl_masm_bind(&e->m, &c->else_label);
-    e->cur_pins = c->pins;
-    rl_merge_restore(e, &c->at_else);
-    push_slots(e, c->params, c->nparams);
-    e->dead = false;
+    land_false(e, c);
     charge(e);
 }
 
 /* An if without else: the false edge arrives at the end with its parameters as results. */
 static void end_false_edge(rl_emitter *e, rl_ctl *c) {
-    if (e->dead && !c->has_merge) { /* only the false edge: nothing to merge */
-        truncate_stack(e, c->height);
-        rl_masm_bind(&e->m, &c->else_label);
-        e->cur_pins = c->pins;
-        rl_merge_restore(e, &c->at_else);
-        push_slots(e, c->params, c->nparams);
-        e->dead = false;
-        c->has_merge = false;
+    if (e->dead && !c->merge) { /* only the false edge: nothing to merge */
+        land_false(e, c);
         return;
     }
     rl_label over = RL_LABEL_INIT;
-    if (!e->dead && !c->has_merge && c->nresults == 0) { /* the false edge decides, its jump stays bare */
-        c->has_merge = true;
+    if (!e->dead && !c->merge && c->nresults == 0) { /* the false edge decides, its jump stays bare */
         c->merge = c->at_else;
-        u64 dead = ~c->live;
+        rl_merge *to = rl_merge_at(e, c->merge);
+        u64 live = rl_ctl_live(e, c);
         u32 pins = e->pins[c->pins].regs;
-        for (u32 m = c->merge.regs & ~pins; m; m &= m - 1)
-            if (dead >> c->merge.local[__builtin_ctz(m)] & 1) c->merge.regs &= ~RL_BIT(__builtin_ctz(m));
-        c->merge.dirty &= c->live;
+        for (u32 m = to->regs & ~pins; m; m &= m - 1)
+            if (!(live >> to->local[__builtin_ctz(m)] & 1)) to->regs &= ~RL_BIT(__builtin_ctz(m));
+        to->dirty &= live;
         rl_merge_edge(e, c);
         rl_masm_bind(&e->m, &c->else_label);
         rl_merge_bind(e, c);
@@ -383,11 +381,7 @@ static void end_false_edge(rl_emitter *e, rl_ctl *c) {
         rl_merge_edge(e, c);
         rl_masm_jmp(&e->m, &over);
     }
-    truncate_stack(e, c->height);
-    rl_masm_bind(&e->m, &c->else_label);
-    e->cur_pins = c->pins;
-    rl_merge_restore(e, &c->at_else);
-    push_slots(e, c->params, c->nparams);
+    land_false(e, c);
     rl_merge_edge(e, c);
     rl_masm_bind(&e->m, &over);
     rl_merge_bind(e, c);
@@ -413,7 +407,7 @@ static void emit_end(rl_emitter *e) {
         e->nctls--;
         return;
     }
-    bool segment = c->op == RL_OP_if || (c->op == RL_OP_block && c->has_merge);
+    bool segment = c->op == RL_OP_if || (c->op == RL_OP_block && c->merge);
     if (c->op == RL_OP_loop) {
         if (e->dead) {
             truncate_stack(e, c->height);
@@ -426,7 +420,7 @@ static void emit_end(rl_emitter *e) {
         rl_emit_use_limit(e);
     } else if (c->op == RL_OP_if && c->else_taken) {
         end_false_edge(e, c);
-    } else if (c->has_merge) {
+    } else if (c->merge) {
         if (!e->dead) {
             settle(e, c->nresults);
             rl_merge_edge(e, c);
@@ -757,7 +751,7 @@ static void reset(rl_emitter *e) {
     e->nruns = e->nvalues = e->naccesses = 0;
     e->emission = RL_STRAIGHT;
     e->next_note = e->next_segment = e->next_event = 0;
-    e->npins = 1;
+    e->npins = e->nmerges = 1;
     e->pins[0].regs = 0;
     e->pins[0].tight = false;
     e->pins[0].limit = RL_NOREG;
@@ -798,8 +792,8 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     e->ip = e->mod->bytes + e->an.code;
     e->op_start = e->ip;
     rl_ctl *f = push_ctl(e, 0);
-    f->results = e->proto->results;
-    f->nresults = e->proto->nresults;
+    f->proto = e->proto;
+    f->nresults = (u16)e->proto->nresults;
     enter(e);
     rl_emit_ops(e, e->mod->bytes + e->an.end);
     rl_masm_room(&e->m, 512);
@@ -854,6 +848,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     e->memops = rl_masm_has_memops();
     /* every array has a first block, so that a failed growth can go on writing to index 0 */
     RL_ROOM(e, e->pins, 0, e->cap_pins);
+    RL_ROOM(e, e->merges, 0, e->cap_merges);
     RL_ROOM(e, e->ctls, 0, e->cap_ctls);
     RL_ROOM(e, e->colds, 0, e->cap_colds);
     RL_ROOM(e, e->edges, 0, e->cap_edges);
@@ -871,7 +866,7 @@ void rl_emitter_free(rl_emitter *e) {
     if (!e) return;
     rl_masm_fini(&e->m);
     rl_annot_fini(&e->an);
-    free(e->stack), free(e->ctls), free(e->pins), free(e->colds), free(e->edges), free(e->homes);
+    free(e->stack), free(e->ctls), free(e->pins), free(e->merges), free(e->colds), free(e->edges), free(e->homes);
     free(e->rows.bytes), free(e->relocs), free(e->positions);
     free(e->runs), free(e->kept_values), free(e->accesses);
     free(e);

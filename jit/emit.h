@@ -61,27 +61,26 @@ typedef struct rl_pins {
     u8 limit;   /* tight, checked flavour: register with RL_NEAR's limit, see emit_mem.c; or RL_NOREG */
 } rl_pins;
 
+/* An open construct: 64 bytes, as their number is the guest's choice. */
 typedef struct rl_ctl {
-    u8 op;            /* opcode: block, loop, if; 0 for the function itself */
-    bool has_merge;   /* block, if, function: some edge has fixed `merge`. loop: always */
-    bool in_else;     /* an if past its else */
-    bool dead_entry;  /* the construct began in unreachable code */
-    bool else_taken;  /* if: the false edge is still waiting for its else or end */
-    u32 height;       /* operands below its parameters */
-    const u8 *params, *results;
-    u32 nparams, nresults;
-    const rl_block_note *note; /* NULL for the function */
-    u64 live;         /* tracked locals that matter at the label */
-    u32 pins;         /* index of the pins in force at the label (loop: its own) */
-    rl_label label;   /* end of block/if, header of loop */
-    rl_label else_label;
-    rl_label stub;     /* br_table: the adapter of this target, while one table is written */
-    bool stub_done;
+    u8 op;             /* opcode: block, loop, if; 0 for the function itself */
+    u8 type;           /* without proto: the result's type, if nresults is 1 */
+    bool dead_entry;   /* the construct began in unreachable code */
+    bool else_taken;   /* if: the false edge is still waiting for its else or end */
+    u16 nparams, nresults;
+    const rl_proto *proto; /* block type, or NULL: no parameters, at most one result */
+    u32 height;        /* operands below its parameters */
+    u32 note;          /* index; not the function's */
+    u32 pins;          /* index of the pins in force at the label (loop: its own) */
     u32 outer_pins;    /* loop: the pins around it */
+    u32 merge;         /* state at the label, see rl_merge_at; 0: block, if: no edge has reached it. loop: nothing comes back */
+    u32 at_else;       /* if: state of the false edge */
+    rl_label label;    /* end of block/if, header of loop */
+    rl_label else_label; /* if */
+    i32 stub;          /* br_table: the adapter of this target, while one table is written; else -1 */
     u32 edges;         /* list of out-of-line edges to this label, index + 1 */
-    rl_merge merge;   /* state at the label */
-    rl_merge at_else; /* if: state of the false edge */
 } rl_ctl;
+_Static_assert(sizeof(rl_ctl) == 64, "see above");
 
 /* Code out of line, written after the body. */
 typedef enum rl_cold_kind { RL_COLD_TRAP, RL_COLD_BOUND, RL_COLD_NEAR, RL_COLD_YIELD, RL_COLD_EDGE, RL_COLD_TAIL,
@@ -97,11 +96,11 @@ typedef struct rl_cold {
 } rl_cold;
 
 typedef struct rl_edge { /* a conditional branch's moves, written out of line */
-    rl_merge from, to;
-    u64 live;
+    u32 from, to;    /* states: at the branch, at the label */
+    u32 note;        /* of the label's construct */
+    u32 pins;        /* in force at the branch */
     rl_val result;
     bool has_result;
-    u32 pins;        /* in force at the branch */
     u32 next;        /* of the same label, index + 1 */
     rl_label target; /* bound when the label is */
 } rl_edge;
@@ -165,6 +164,7 @@ struct rl_emitter {
     rl_val *stack;   u32 depth, cap_stack;
     rl_ctl *ctls;    u32 nctls, cap_ctls;
     rl_pins *pins;   u32 npins, cap_pins;
+    rl_merge *merges; u32 nmerges, cap_merges; /* of this function; index 0 is written when memory is out */
     rl_cold *colds;  u32 ncolds, cap_colds;
     rl_edge *edges;  u32 nedges, cap_edges;
     i32 *homes;      u32 cap_homes; /* frame offset of each local's home: >= 0 from sp, < 0: from fp, -(offset) */
@@ -240,7 +240,14 @@ static inline void rl_group_at(rl_emitter *e) {
     if (e->emission == RL_LEARNING || e->pins[e->cur_pins].tight) rl_group_at_slow(e, *e->ip);
 }
 
+static inline const rl_block_note *rl_note(const rl_emitter *e, const rl_ctl *c) { return &e->an.notes[c->note]; }
+/* Tracked locals that matter at the label. */
+static inline u64 rl_ctl_live(const rl_emitter *e, const rl_ctl *c) { return e->an.notes[c->note].live; }
+/* Valid until the next state is made. */
+static inline rl_merge *rl_merge_at(const rl_emitter *e, u32 index) { return &e->merges[index]; }
+
 /* ---- merge.c: labels and edges ---- */
+u32 rl_merge_new(rl_emitter *e);
 void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live);
 void rl_merge_restore(rl_emitter *e, const rl_merge *m);
 void rl_merge_fix(rl_emitter *e, rl_ctl *c);

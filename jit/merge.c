@@ -13,6 +13,12 @@ static u64 pinned_locals(const rl_pins *p) {
     return set;
 }
 
+/* 0 when memory is out. */
+u32 rl_merge_new(rl_emitter *e) {
+    RL_ROOM(e, e->merges, e->nmerges, e->cap_merges);
+    return e->failed ? 0 : e->nmerges++;
+}
+
 /* The state in force, as far as locals go. */
 void rl_merge_take(rl_emitter *e, rl_merge *out, u64 live) {
     out->regs = 0;
@@ -85,12 +91,13 @@ static u8 result_register(rl_emitter *e, const rl_val *v, rl_merge *m, u32 pins)
 
 /* The first edge reaches a forward label: decide its state. */
 void rl_merge_fix(rl_emitter *e, rl_ctl *c) {
-    if (c->has_merge) return;
-    c->has_merge = true;
-    target_state(e, &e->pins[c->pins], c->live, &c->merge);
+    if (c->merge) return;
+    c->merge = rl_merge_new(e);
+    rl_merge *m = rl_merge_at(e, c->merge);
+    target_state(e, &e->pins[c->pins], rl_ctl_live(e, c), m);
     if (c->nresults == 1) {
-        c->merge.result = result_register(e, &e->stack[e->depth - 1], &c->merge, e->pins[c->pins].regs);
-        e->saved |= RL_BIT(c->merge.result) & e->callee_saved;
+        m->result = result_register(e, &e->stack[e->depth - 1], m, e->pins[c->pins].regs);
+        e->saved |= RL_BIT(m->result) & e->callee_saved;
     }
 }
 
@@ -194,27 +201,28 @@ void rl_merge_adapt(rl_emitter *e, const rl_merge *to, u64 live, const rl_val *r
 /* An edge to label c from here, results included: decides the label's state if need be, then the moves. */
 void rl_merge_edge(rl_emitter *e, rl_ctl *c) {
     rl_merge_fix(e, c);
-    if (c->op == RL_OP_loop) {
-        results_to_slots(e, c->nparams, c->height);
-        rl_merge_adapt(e, &c->merge, c->live, NULL);
-    } else if (c->nresults == 1) {
-        rl_merge_adapt(e, &c->merge, c->live, &e->stack[e->depth - 1]);
+    const rl_merge *m = rl_merge_at(e, c->merge);
+    u64 live = rl_ctl_live(e, c);
+    if (c->op != RL_OP_loop && c->nresults == 1) {
+        rl_merge_adapt(e, m, live, &e->stack[e->depth - 1]);
     } else {
-        results_to_slots(e, c->nresults, c->height);
-        rl_merge_adapt(e, &c->merge, c->live, NULL);
+        results_to_slots(e, c->op == RL_OP_loop ? c->nparams : c->nresults, c->height);
+        rl_merge_adapt(e, m, live, NULL);
     }
 }
 
 /* Whether that edge would emit nothing. */
 bool rl_merge_edge_is_bare(rl_emitter *e, rl_ctl *c) {
     rl_merge_fix(e, c);
+    const rl_merge *m = rl_merge_at(e, c->merge);
+    u64 live = rl_ctl_live(e, c);
     u32 n = c->op == RL_OP_loop ? c->nparams : c->nresults;
-    if (n == 1 && c->op != RL_OP_loop) return !rl_merge_moves(e, &c->merge, c->live, &e->stack[e->depth - 1]);
+    if (n == 1 && c->op != RL_OP_loop) return !rl_merge_moves(e, m, live, &e->stack[e->depth - 1]);
     for (u32 i = 0; i < n; i++) {
         const rl_val *v = &e->stack[e->depth - n + i];
         if (v->kind != RL_V_SLOT || v->local != c->height + i) return false;
     }
-    return !rl_merge_moves(e, &c->merge, c->live, NULL);
+    return !rl_merge_moves(e, m, live, NULL);
 }
 
 /* A conditional branch whose edge needs code: the moves go out of line, the fall-through stays straight. */
@@ -224,9 +232,10 @@ void rl_merge_branch_cold(rl_emitter *e, rl_cc cc, rl_ctl *c) {
     rl_cold *cold = rl_emit_cold(e, RL_COLD_EDGE);
     cold->at = at;
     rl_edge *g = &e->edges[at];
-    rl_merge_take(e, &g->from, ~0ull);
+    g->from = rl_merge_new(e);
+    rl_merge_take(e, rl_merge_at(e, g->from), ~0ull);
     g->to = c->merge;
-    g->live = c->live;
+    g->note = c->note;
     g->pins = e->cur_pins;
     g->has_result = c->nresults == 1;
     if (g->has_result) g->result = e->stack[e->depth - 1];
@@ -245,8 +254,8 @@ void rl_merge_bind(rl_emitter *e, rl_ctl *c) {
 void rl_merge_cold_edge(rl_emitter *e, const rl_cold *cold) {
     rl_edge *g = &e->edges[cold->at];
     e->cur_pins = g->pins;
-    rl_merge_restore(e, &g->from);
-    rl_merge_adapt(e, &g->to, g->live, g->has_result ? &g->result : NULL);
+    rl_merge_restore(e, rl_merge_at(e, g->from));
+    rl_merge_adapt(e, rl_merge_at(e, g->to), e->an.notes[g->note].live, g->has_result ? &g->result : NULL);
     rl_masm_jmp(&e->m, &g->target);
 }
 
@@ -315,7 +324,7 @@ static void choose_limit(rl_emitter *e, rl_pins *p, const rl_block_note *n) {
 
 /* At a loop's header: choose the pins, bring everything into the header's state. */
 void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
-    const rl_block_note *n = c->note;
+    const rl_block_note *n = rl_note(e, c);
     RL_ROOM(e, e->pins, e->npins, e->cap_pins);
     if (e->failed) return;
     rl_pins *p = &e->pins[e->npins];
@@ -339,16 +348,16 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     if (e->checked && p->tight) choose_limit(e, p, n);
     c->outer_pins = e->cur_pins;
     c->pins = e->npins++;
-    rl_merge *m = &c->merge;
+    c->merge = rl_merge_new(e);
+    rl_merge *m = rl_merge_at(e, c->merge);
     m->regs = p->regs;
     m->result = RL_NOREG;
     memcpy(m->local, p->local, sizeof m->local);
     already = pinned_locals(p);
     u64 keep = 0; /* only read here, but calls do not force a store: may stay newer than their homes */
     for (u32 s = n->calls ? p->regs & e->callee_saved : p->regs; s; s &= s - 1) keep |= rl_bit64(p->local[__builtin_ctz(s)]);
-    m->dirty = already & c->live & ((n->writes) | (e->dirty & (keep | ~n->uses)));
-    c->has_merge = true;
-    rl_merge_adapt(e, m, c->live, NULL);
+    m->dirty = already & n->live & ((n->writes) | (e->dirty & (keep | ~n->uses)));
+    rl_merge_adapt(e, m, n->live, NULL);
     e->cur_pins = c->pins;
     rl_merge_restore(e, m);
 }
