@@ -181,11 +181,17 @@ static void free_cold(rl_cold *c) {
 
 /* Ends the wait, wherever it is armed. After it no alarm of this wait comes any more; one may have come. */
 static void disarm(rl_proc *p) {
-    rl_worker *at = p->armed;
+    rl_worker *at = p->armed, *watched = p->watched;
     if (!at) return;
+    if (watched) {
+        rl_worker_lock(watched);
+        rl_io_cancel(&watched->io, &p->waiter);
+        rl_worker_unlock(watched);
+        p->watched = NULL;
+    }
     rl_worker_lock(at);
     rl_wheel_disarm(&at->wheel, &p->timer);
-    rl_io_cancel(&at->io, &p->waiter);
+    if (!watched) rl_io_cancel(&at->io, &p->waiter);
     p->epoch++;
     rl_worker_unlock(at);
     p->armed = NULL;
@@ -362,8 +368,14 @@ static __attribute__((noinline)) void arm_wait(rl_proc *p, bool timed) {
     p->armed = w;
     rl_worker_lock(w);
     if (timed) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
-    if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;
+    rl_watch *watch = p->host.wait.watch ? (rl_watch *)(uintptr_t)p->host.wait.word[3] : NULL;
+    if (watch) p->watched = rl_watch_worker(watch, w);
+    else if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;
     rl_worker_unlock(w);
+    if (!p->watched) return;
+    rl_worker_lock(p->watched);
+    if (!rl_io_await(&p->watched->io, watch, p->host.wait.fd, &p->waiter, p->host.wait.write)) p->ready = true;
+    rl_worker_unlock(p->watched);
 }
 static inline void arm(rl_proc *p) {
     bool timed = p->host.wait.deadline_ns != INT64_MAX;

@@ -88,6 +88,7 @@ typedef struct rl_proc {
     _Atomic u8 launch; /* rl_launch */
     rl_timer timer;
     rl_waiter waiter;
+    struct rl_worker *watched; /* where the watch is registered that is waited for, and has the waiter; NULL: none */
     u64 epoch;      /* number of the wait */
     rl_msg alarm;   /* pid: epoch; flag: the deadline */
     u64 cause;      /* RL_DYING_LINK: whose death */

@@ -194,6 +194,23 @@ static void fd_ready(void *env, rl_waiter *waiter) {
     rl_proc_alarm(RL_CONTAINER(waiter, rl_proc, waiter), false);
 }
 
+void rl_sched_more(rl_watch *watch, u8 direction, u8 tried) {
+    if (RL_LIKELY(!rl_watch_more(watch, direction, tried))) return;
+    rl_worker *at = rl_watch_worker(watch, NULL);
+    if (!at) return; /* not registered: whoever waits is about to look again */
+    rl_worker_lock(at);
+    rl_io_more(&at->io, watch, direction, fd_ready, NULL);
+    rl_worker_unlock(at);
+}
+
+void rl_sched_unwatch(rl_watch *watch) {
+    rl_worker *at = rl_watch_worker(watch, NULL);
+    if (!at) return;
+    rl_worker_lock(at);
+    rl_io_unwatch(&at->io, watch);
+    rl_worker_unlock(at);
+}
+
 /* Fires what is due at `now`. An idle worker that finds itself late, as the kernel ran something else, fires only the
  * earliest: what that wakes runs before the next deadline, as it would have in time, for HOLD_NS at most. */
 static bool fire(rl_worker *w, i64 now, bool idle) {

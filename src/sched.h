@@ -98,6 +98,17 @@ static inline void rl_worker_unlock(rl_worker *w) {
     if (w->rt->nworkers > 1) pthread_mutex_unlock(&w->lock);
 }
 
+/* The worker where a watch is registered; if it is not yet, own. */
+static inline rl_worker *rl_watch_worker(rl_watch *watch, rl_worker *own) {
+    /* acquire: pairs with the exchange in rl_io_await */
+    rl_io *io = atomic_load_explicit(&watch->io, memory_order_acquire);
+    return io ? RL_CONTAINER(io, rl_worker, io) : own;
+}
+/* rl_watch_more, and whoever waits is woken. */
+void rl_sched_more(rl_watch *watch, u8 direction, u8 tried);
+/* Before the descriptor of a watch is closed. */
+void rl_sched_unwatch(rl_watch *watch);
+
 /* Makes p, which is in no queue and nobody else's, runnable on this thread's worker: behind the others. */
 void rl_sched_later(rl_proc *p);
 /* The same, but next: for whoever was just sent something. */

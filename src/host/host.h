@@ -11,6 +11,7 @@
 #include "jit/trap.h"
 
 struct rl_wasi;
+struct rl_watch;
 
 /* First member of a process (src/proc.h embeds it), or stands alone in tests and in the embedding API. */
 struct rl_host {
@@ -23,6 +24,7 @@ struct rl_host {
         i64 deadline_ns;     /* CLOCK_MONOTONIC; INT64_MAX: none */
         int fd;              /* host descriptor that must become ready, or -1 */
         bool write;          /* for writing rather than reading */
+        bool watch;          /* fd is a socket of ours, and word[3] its rl_watch (src/io.h) */
         bool yield;          /* only give way: runnable at once */
         bool retry;          /* set while the parked call has not finished: the call is being repeated */
         bool timed_out;      /* set by the waker: the deadline passed */
@@ -45,12 +47,20 @@ static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {
  * wait.word and wait.retry stay until rl_host_done. */
 static inline void rl_host_park(rl_host *h, int fd, bool write, i64 deadline_ns) {
     h->wait.fd = fd;
+    h->wait.watch = false;
     h->wait.write = write;
     h->wait.deadline_ns = deadline_ns;
     h->wait.yield = false;
     h->wait.timed_out = false;
     h->wait.retry = true;
     rl_exec_park(&h->exec);
+}
+
+/* The same for a socket of ours; it stays as long as the process waits. */
+static inline void rl_host_park_watch(rl_host *h, struct rl_watch *watch, int fd, bool write, i64 deadline_ns) {
+    rl_host_park(h, fd, write, deadline_ns);
+    h->wait.watch = true;
+    h->wait.word[3] = (u64)(uintptr_t)watch;
 }
 
 /* Gives way once: runnable at once, behind the others. */

@@ -40,6 +40,7 @@ typedef struct rl_sock {
     _Atomic u32 refs;
     int fd;                                /* never blocks */
     _Atomic u64 timeout[RL_SOCK_TIMERS];   /* milliseconds; all ones: none. relaxed: only numbers */
+    rl_watch watch;                        /* of fd */
     struct rl_tls *tls;                    /* of a TLS stream: its session; else NULL */
 } rl_sock;
 
@@ -50,9 +51,15 @@ void rl_sock_put(rl_sock *s);
 /* A fresh id for s, which is taken over; written at ptr. Result of the call: 0, or whatever after a trap. */
 i32 rl_sock_give(rl_host *h, i32 ptr, rl_resource kind, rl_sock *s);
 
+/* Whether a read (RL_READY_IN) or write (RL_READY_OUT) is worth trying; its mark is taken away (rl_watch_try). Always when
+ * the caller's time is over: what is there wins. */
+static inline bool rl_sock_try(rl_host *h, rl_sock *s, u8 direction, u8 *tried) {
+    *tried = rl_watch_try(&s->watch, direction);
+    return *tried || h->wait.timed_out;
+}
 /* For a call that could not go on: parks until s can be read (written), or returns RL_TIMED_OUT when timeout_ms have
  * passed since the call began. */
-i32 rl_sock_wait(rl_host *h, const rl_sock *s, bool write, u64 timeout_ms);
+i32 rl_sock_wait(rl_host *h, rl_sock *s, bool write, u64 timeout_ms);
 /* Another id for s. */
 i64 rl_sock_clone(rl_host *h, rl_resource kind, rl_sock *s);
 static inline void rl_sock_set_timeout(rl_sock *s, rl_sock_timer t, u64 ms) {
@@ -65,10 +72,14 @@ static inline u64 rl_sock_timeout(const rl_sock *s, rl_sock_timer t) {
 /* A listening socket. -1 and errno. */
 int rl_sock_listen(const rl_addr *a);
 /* A connection of a listener. -1 and errno; EAGAIN: there is none yet. */
-int rl_sock_accept(const rl_sock *s, rl_addr *peer);
+int rl_sock_accept(rl_sock *s, rl_addr *peer);
 /* Connects, in the course of several calls: on the first it makes *s (RL_OK or not, the caller's). Returns 0 connected,
  * EINPROGRESS wait for writing and call again, else an errno. */
 int rl_sock_connect(rl_sock **s, const rl_addr *a);
+
+/* send and recv on an rl_sock, for calls that do not park themselves. */
+ssize_t rl_sock_send(void *s, const void *p, size_t n);
+ssize_t rl_sock_recv(void *s, void *p, size_t n);
 
 /* What RL_RES_TLS_LISTENER is dropped by. */
 void rl_tls_listener_drop(void *listener);
@@ -76,6 +87,12 @@ void rl_tls_listener_drop(void *listener);
 /* The guest's slices of a gathering write, without empty ones, RL_SLICES at most. False after a trap. */
 #define RL_SLICES 1024u
 bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n);
+
+static inline u64 rl_sock_bytes(const struct iovec *v, int n) {
+    u64 sum = 0;
+    for (int i = 0; i < n; i++) sum += v[i].iov_len;
+    return sum;
+}
 
 /* ---- rights (net_rights.c) ---- */
 

@@ -23,6 +23,7 @@ rl_sock *rl_sock_new(int fd) {
     }
     atomic_init(&s->refs, 1);
     s->fd = fd;
+    rl_watch_init(&s->watch);
     for (u32 i = 0; i < RL_SOCK_TIMERS; i++) atomic_init(&s->timeout[i], RL_FOREVER);
     return s;
 }
@@ -36,6 +37,7 @@ void rl_sock_put(rl_sock *s) {
     /* acq_rel: the last one sees everything the others did */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
     rl_tls_free(s->tls);
+    rl_sched_unwatch(&s->watch);
     close(s->fd);
     free(s);
 }
@@ -59,12 +61,12 @@ i64 rl_sock_clone(rl_host *h, rl_resource kind, rl_sock *s) {
     return 0;
 }
 
-i32 rl_sock_wait(rl_host *h, const rl_sock *s, bool write, u64 timeout_ms) {
+i32 rl_sock_wait(rl_host *h, rl_sock *s, bool write, u64 timeout_ms) {
     if (h->wait.retry && h->wait.timed_out) {
         rl_host_done(h);
         return RL_TIMED_OUT;
     }
-    rl_host_park(h, s->fd, write, h->wait.retry ? h->wait.deadline_ns : rl_guest_deadline(timeout_ms));
+    rl_host_park_watch(h, &s->watch, s->fd, write, h->wait.retry ? h->wait.deadline_ns : rl_guest_deadline(timeout_ms));
     return 0;
 }
 
@@ -79,21 +81,52 @@ int rl_sock_listen(const rl_addr *a) {
     return -1;
 }
 
-int rl_sock_accept(const rl_sock *s, rl_addr *peer) {
+int rl_sock_accept(rl_sock *s, rl_addr *peer) {
     int fd;
+    u8 tried = rl_watch_try(&s->watch, RL_READY_IN);
     socklen_t len = sizeof *peer;
     memset(peer, 0, sizeof *peer);
     /* one that was reset while it waited is no connection any more */
     do fd = accept4(s->fd, &peer->any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
+    if (fd >= 0 || errno != EAGAIN) {
+        int error = errno;
+        rl_sched_more(&s->watch, RL_READY_IN, tried);
+        errno = error;
+    }
     return fd;
 }
 
 int rl_sock_connect(rl_sock **s, const rl_addr *a) {
     if (!*s && !(*s = rl_sock_new(socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)))) return errno;
+    rl_watch_try(&(*s)->watch, RL_READY_OUT);
     /* repeated on a socket that is connecting, it tells how that went */
-    if (!connect((*s)->fd, &a->any, rl_addr_len(a)) || errno == EISCONN) return 0;
+    if (!connect((*s)->fd, &a->any, rl_addr_len(a)) || errno == EISCONN) {
+        rl_sched_more(&(*s)->watch, RL_READY_OUT, 0);
+        return 0;
+    }
     return errno == EALREADY || errno == EINTR ? EINPROGRESS : errno;
+}
+
+ssize_t rl_sock_send(void *sock, const void *p, size_t n) {
+    rl_sock *s = sock;
+    u8 tried = rl_watch_try(&s->watch, RL_READY_OUT);
+    ssize_t put = send(s->fd, p, n, MSG_NOSIGNAL);
+    int error = errno;
+    if (put == (ssize_t)n || (put < 0 && error != EAGAIN)) rl_sched_more(&s->watch, RL_READY_OUT, tried);
+    errno = error;
+    return put;
+}
+
+ssize_t rl_sock_recv(void *sock, void *p, size_t n) {
+    rl_sock *s = sock;
+    u8 tried = rl_watch_try(&s->watch, RL_READY_IN);
+    ssize_t got = recv(s->fd, p, n, 0);
+    int error = errno;
+    bool drained = got < 0 ? error == EAGAIN : got > 0 && got < (ssize_t)n && !(tried & RL_READY_END);
+    if (!drained) rl_sched_more(&s->watch, RL_READY_IN, tried);
+    errno = error;
+    return got;
 }
 
 bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n) {

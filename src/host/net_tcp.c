@@ -90,9 +90,10 @@ i32 rl_host_networking_tcp_peer_addr(rl_host *h, i64 id, i32 id_ptr) {
     return s ? rl_addr_give_name(h, id_ptr, s->fd, getpeername) : 0;
 }
 
-/* N/ERR(out) for what a system call said, EAGAIN excepted. */
-static i32 moved(rl_host *h, i32 out, ssize_t n) {
+/* N/ERR(out) for what a system call said, EAGAIN excepted. more: the direction in which there may be more, or 0. */
+static i32 moved(rl_host *h, rl_sock *s, i32 out, ssize_t n, u8 more, u8 tried) {
     int error = errno;
+    if (more) rl_sched_more(&s->watch, more, tried);
     rl_host_done(h);
     if (n < 0) return rl_net_failed(h, out, error);
     rl_exec_tax(&h->exec, (u64)n);
@@ -103,12 +104,16 @@ static i32 moved(rl_host *h, i32 out, ssize_t n) {
 static i32 take(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, int flags, rl_sock_timer timer) {
     rl_sock *s = stream_of(h, id);
     char probe;
+    u8 tried;
     void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
     if (!to) return 0;
+    if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, rl_sock_timeout(s, timer));
     /* no room: it is still a wait for something to read */
     ssize_t n = len ? recv(s->fd, to, (u32)len, flags) : recv(s->fd, &probe, 1, MSG_PEEK);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, rl_sock_timeout(s, timer));
-    return moved(h, out, n > 0 && !len ? 0 : n);
+    /* less than asked for: the kernel had no more, and will tell when it has */
+    bool drained = n > 0 && n < (ssize_t)(u32)len && !flags && !(tried & RL_READY_END);
+    return moved(h, s, out, n > 0 && !len ? 0 : n, drained ? 0 : RL_READY_IN, tried);
 }
 
 i32 rl_host_networking_tcp_read(rl_host *h, i64 id, i32 ptr, i32 len, i32 out) {
@@ -123,11 +128,13 @@ i32 rl_host_networking_tcp_write_vectored(rl_host *h, i64 id, i32 slices, i32 co
     struct iovec v[RL_SLICES];
     int slices_n;
     rl_sock *s = stream_of(h, id);
+    u8 tried = 0;
     if (!s || !rl_sock_slices(h, slices, count, v, &slices_n)) return 0;
+    if (slices_n && !rl_sock_try(h, s, RL_READY_OUT, &tried)) return rl_sock_wait(h, s, true, rl_sock_timeout(s, RL_SOCK_WRITE));
     struct msghdr m = { .msg_iov = v, .msg_iovlen = (size_t)slices_n };
     ssize_t n = slices_n == 0 ? 0 : slices_n == 1 ? send(s->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL) : sendmsg(s->fd, &m, MSG_NOSIGNAL);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, true, rl_sock_timeout(s, RL_SOCK_WRITE));
-    return moved(h, out, n);
+    return moved(h, s, out, n, n < 0 || (u64)n == rl_sock_bytes(v, slices_n) ? RL_READY_OUT : 0, tried);
 }
 
 i32 rl_host_networking_tcp_flush(rl_host *h, i64 id, i32 error_ptr) {

@@ -19,6 +19,8 @@
 #define MAX_PEM (1u << 20)
 #define MAX_NAME 255u
 
+static const rl_tls_link sock_link = { rl_sock_send, rl_sock_recv };
+
 static rl_sock *stream_of(rl_host *h, i64 id) { return rl_guest_res(h, RL_RES_TLS, id, "TLS stream"); }
 
 /* ---- listeners ---- */
@@ -122,7 +124,7 @@ static bool begin(listener *l, int fd, const rl_addr *peer, char *why) {
     struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = k };
     if (k) k->s = rl_sock_new(fd);
     else close(fd);
-    if (k && k->s && (k->s->tls = rl_tls_accept(l->server, k->s->fd, why)) && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, k->s->fd, &ev)) {
+    if (k && k->s && (k->s->tls = rl_tls_accept(l->server, &sock_link, k->s, why)) && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, k->s->fd, &ev)) {
         k->peer = *peer;
         k->limit_ns = (i64)rl_os_now_ns() + HANDSHAKE_NS;
         k->ready = true;
@@ -351,7 +353,7 @@ static rl_tls_state go_on(rl_host *h, connecting *c, u32 port, int *fd, i64 *nex
         rl_tls_state s = connect_any(h, c, why);
         *fd = c->s ? c->s->fd : -1;
         if (s != RL_TLS_DONE) return s;
-        if (!(c->s->tls = rl_tls_connect(c->name, c->roots, c->s->fd, why))) return RL_TLS_FAILED;
+        if (!(c->s->tls = rl_tls_connect(c->name, c->roots, &sock_link, c->s, why))) return RL_TLS_FAILED;
     }
     *fd = c->s->fd;
     return rl_tls_handshake(c->s->tls, why);
@@ -372,7 +374,8 @@ i32 rl_host_networking_tls_connect(rl_host *h, i32 ptr, i32 len, i32 port, i64 t
     rl_tls_state s = go_on(h, c, (u16)port, &fd, &next, buf);
     bool waits = s == RL_TLS_READ || s == RL_TLS_WRITE, late = waits && h->wait.retry && c->limit_ns <= (i64)rl_os_now_ns();
     if (waits && !late && rl_proc_pend(p, c, drop_connecting)) {
-        rl_host_park(h, fd, s == RL_TLS_WRITE, RL_MIN(next, c->limit_ns));
+        if (c->s) rl_host_park_watch(h, &c->s->watch, fd, s == RL_TLS_WRITE, RL_MIN(next, c->limit_ns));
+        else rl_host_park(h, fd, s == RL_TLS_WRITE, RL_MIN(next, c->limit_ns));
         return 0;
     }
     rl_host_done(h);
@@ -396,7 +399,7 @@ i64 rl_host_networking_clone_tls_stream(rl_host *h, i64 id) {
 }
 
 /* N/ERR(out), or parks. */
-static i32 outcome(rl_host *h, const rl_sock *s, rl_tls_state state, u64 n, rl_sock_timer timer, i32 out, const char *why) {
+static i32 outcome(rl_host *h, rl_sock *s, rl_tls_state state, u64 n, rl_sock_timer timer, i32 out, const char *why) {
     if (state == RL_TLS_READ || state == RL_TLS_WRITE) return rl_sock_wait(h, s, state == RL_TLS_WRITE, rl_sock_timeout(s, timer));
     rl_host_done(h);
     if (state == RL_TLS_FAILED) return rl_guest_error(h, out, why);

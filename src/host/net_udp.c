@@ -65,8 +65,9 @@ i32 rl_host_networking_udp_connect(rl_host *h, i64 id, i32 type, i32 addr, i32 p
     return 0;
 }
 
-static i32 moved(rl_host *h, i32 out, ssize_t n) {
+static i32 moved(rl_host *h, rl_sock *s, i32 out, ssize_t n, u8 direction) {
     int error = errno;
+    rl_sched_more(&s->watch, direction, 0);
     rl_host_done(h);
     if (n < 0) return rl_net_failed(h, out, error);
     rl_exec_tax(&h->exec, (u64)n);
@@ -74,12 +75,14 @@ static i32 moved(rl_host *h, i32 out, ssize_t n) {
     return 0;
 }
 
-static i32 give(rl_host *h, const rl_sock *s, i32 ptr, i32 len, const rl_addr *to, i32 out) {
+static i32 give(rl_host *h, rl_sock *s, i32 ptr, i32 len, const rl_addr *to, i32 out) {
     const void *from = rl_host_range(h, (u32)ptr, (u32)len);
+    u8 tried;
     if (!from) return 0;
+    if (!rl_sock_try(h, s, RL_READY_OUT, &tried)) return rl_sock_wait(h, s, true, RL_FOREVER);
     ssize_t n = sendto(s->fd, from, (u32)len, MSG_NOSIGNAL, to ? &to->any : NULL, to ? rl_addr_len(to) : 0);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, true, RL_FOREVER);
-    return moved(h, out, n);
+    return moved(h, s, out, n, RL_READY_OUT);
 }
 
 i32 rl_host_networking_udp_send(rl_host *h, i64 id, i32 ptr, i32 len, i32 out) {
@@ -99,10 +102,12 @@ i32 rl_host_networking_udp_send_to(rl_host *h, i64 id, i32 ptr, i32 len, i32 typ
 i32 rl_host_networking_udp_receive(rl_host *h, i64 id, i32 ptr, i32 len, i32 out) {
     rl_sock *s = sock_of(h, id);
     void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
+    u8 tried;
     if (!to) return 0;
+    if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
     ssize_t n = recv(s->fd, to, (u32)len, 0);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
-    return moved(h, out, n);
+    return moved(h, s, out, n, RL_READY_IN);
 }
 
 i32 rl_host_networking_udp_receive_from(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, i32 from_ptr) {
@@ -110,10 +115,12 @@ i32 rl_host_networking_udp_receive_from(rl_host *h, i64 id, i32 ptr, i32 len, i3
     socklen_t from_len = sizeof from;
     rl_sock *s = sock_of(h, id);
     void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
+    u8 tried;
     if (!to) return 0;
+    if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
     ssize_t n = recvfrom(s->fd, to, (u32)len, 0, &from.any, &from_len);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
-    i32 result = moved(h, out, n);
+    i32 result = moved(h, s, out, n, RL_READY_IN);
     if (n >= 0) rl_addr_give(h, from_ptr, &from, 1);
     return result;
 }

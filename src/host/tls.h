@@ -5,6 +5,7 @@
 #define RL_TLS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "src/base/base.h"
@@ -36,10 +37,16 @@ rl_tls_roots *rl_tls_roots_new(void);
 bool rl_tls_roots_add(rl_tls_roots *r, const char *pem, size_t n);
 void rl_tls_roots_free(rl_tls_roots *r);
 
-/* A session over fd, which stays the caller's and outlives it. The server may go before its sessions. */
-rl_tls *rl_tls_accept(rl_tls_server *s, int fd, char *why);
+/* How the socket of a session is used: as send and recv, with MSG_NOSIGNAL, never waiting. */
+typedef struct rl_tls_link {
+    ssize_t (*send)(void *sock, const void *p, size_t n);
+    ssize_t (*recv)(void *sock, void *p, size_t n);
+} rl_tls_link;
+
+/* A session over a socket, which stays the caller's and outlives it. The server may go before its sessions. */
+rl_tls *rl_tls_accept(rl_tls_server *s, const rl_tls_link *link, void *sock, char *why);
 /* name: host name or address literal that the certificate must be for. roots NULL: those of the machine. */
-rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, int fd, char *why);
+rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, const rl_tls_link *link, void *sock, char *why);
 /* Tells the other side that nothing follows. */
 void rl_tls_free(rl_tls *t);
 

@@ -21,9 +21,11 @@ rl_tls_roots *rl_tls_roots_new(void) { return NULL; }
 bool rl_tls_roots_add(rl_tls_roots *r, const char *pem, size_t n) { return (void)r, (void)pem, (void)n, false; }
 void rl_tls_roots_free(rl_tls_roots *r) { (void)r; }
 
-rl_tls *rl_tls_accept(rl_tls_server *s, int fd, char *why) { return (void)s, (void)fd, lacking(why); }
-rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, int fd, char *why) {
-    (void)name, (void)roots, (void)fd;
+rl_tls *rl_tls_accept(rl_tls_server *s, const rl_tls_link *link, void *sock, char *why) {
+    return (void)s, (void)link, (void)sock, lacking(why);
+}
+rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, const rl_tls_link *link, void *sock, char *why) {
+    (void)name, (void)roots, (void)link, (void)sock;
     return lacking(why);
 }
 void rl_tls_free(rl_tls *t) { (void)t; }

@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "src/host/lib.h"
 
@@ -52,7 +51,8 @@ struct rl_tls_roots { X509_STORE *store; };
 struct rl_tls {
     pthread_mutex_t lock;
     SSL *ssl;
-    int fd;
+    const rl_tls_link *link;
+    void *sock;
     int error;       /* errno of the socket; 0: none yet */
     bool eof;        /* it has ended */
     u8 *out;         /* what the socket did not take */
@@ -80,7 +80,7 @@ static int bio_write(BIO *b, const char *p, int len) {
     ssize_t n = 0;
     ossl.BIO_clear_flags(b, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     if (t->error) return -1;
-    if (t->out_at == t->out_size) n = send(t->fd, p, (size_t)len, MSG_NOSIGNAL);
+    if (t->out_at == t->out_size) n = t->link->send(t->sock, p, (size_t)len);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         t->error = errno;
         return -1;
@@ -94,7 +94,7 @@ static int bio_write(BIO *b, const char *p, int len) {
 static int bio_read(BIO *b, char *p, int len) {
     rl_tls *t = ossl.BIO_get_data(b);
     ossl.BIO_clear_flags(b, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
-    ssize_t n = recv(t->fd, p, (size_t)len, 0);
+    ssize_t n = t->link->recv(t->sock, p, (size_t)len);
     t->eof = n == 0;
     if (n >= 0) return (int)n;
     if (errno == EAGAIN || errno == EINTR) ossl.BIO_set_flags(b, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
@@ -111,7 +111,7 @@ static long bio_ctrl(BIO *b, int what, long num, void *ptr) {
 /* Sends what was kept. READ never. */
 static rl_tls_state drain(rl_tls *t) {
     while (t->out_at < t->out_size) {
-        ssize_t n = send(t->fd, t->out + t->out_at, t->out_size - t->out_at, MSG_NOSIGNAL);
+        ssize_t n = t->link->send(t->sock, t->out + t->out_at, t->out_size - t->out_at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && errno == EAGAIN) return RL_TLS_WRITE;
         if (n < 0) {
@@ -277,7 +277,7 @@ void rl_tls_roots_free(rl_tls_roots *r) {
 
 /* ---- sessions ---- */
 
-static rl_tls *new_session(SSL_CTX *ctx, int fd, char *why) {
+static rl_tls *new_session(SSL_CTX *ctx, const rl_tls_link *link, void *sock, char *why) {
     rl_tls *t = calloc(1, sizeof *t);
     BIO *b = t ? ossl.BIO_new(method) : NULL;
     if (!b || !(t->ssl = ossl.SSL_new(ctx))) {
@@ -286,21 +286,22 @@ static rl_tls *new_session(SSL_CTX *ctx, int fd, char *why) {
         return no_memory(why);
     }
     pthread_mutex_init(&t->lock, NULL);
-    t->fd = fd;
+    t->link = link;
+    t->sock = sock;
     ossl.BIO_set_data(b, t);
     ossl.BIO_set_init(b, 1);
     ossl.SSL_set_bio(t->ssl, b, b);
     return t;
 }
 
-rl_tls *rl_tls_accept(rl_tls_server *s, int fd, char *why) {
-    rl_tls *t = new_session(s->ctx, fd, why);
+rl_tls *rl_tls_accept(rl_tls_server *s, const rl_tls_link *link, void *sock, char *why) {
+    rl_tls *t = new_session(s->ctx, link, sock, why);
     if (t) ossl.SSL_set_accept_state(t->ssl);
     return t;
 }
 
-rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, int fd, char *why) {
-    rl_tls *t = new_session(client, fd, why);
+rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, const rl_tls_link *link, void *sock, char *why) {
+    rl_tls *t = new_session(client, link, sock, why);
     if (!t) return NULL;
     bool good = true;
     ossl.SSL_set_connect_state(t->ssl);
