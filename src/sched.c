@@ -317,6 +317,7 @@ static rl_proc *nap(rl_worker *w) {
     /* First we say that we sleep, then look once more: who queues does it the other way round, so one of us sees. */
     atomic_store(&w->asleep, true);
     atomic_fetch_add(&w->rt->sleepers, 1);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in call_help: the look must not come first */
     rl_proc *p = steal(w);
     if (!p && !atomic_load(&w->rt->stop)) look(w, true, true);
     rouse(w);

@@ -212,6 +212,7 @@ static void step(void) {
     }
     if (next < 0) give_way(); /* stuck */
     if (!_setjmp(threads[me].at)) go_on((uint32_t)next);
+    if (scenario->entered) scenario->entered(me);
 }
 
 void model_wait(const char *what, bool (*ready)(void *), void *arg) {
@@ -227,6 +228,8 @@ uint32_t model_thread(void) { return current; }
 
 /* ---- locations ---- */
 
+/* A signed value comes with bits above its size. */
+static uint64_t cut(uint64_t v, unsigned size) { return size == 8 ? v : v & ((1ull << 8 * size) - 1); }
 static uint64_t get(const void *at, unsigned size) {
     uint64_t v = 0;
     memcpy(&v, at, size);
@@ -323,6 +326,7 @@ static bool torn(const model_site *s) { return s->mutated && mutation == TORN; }
 /* ---- operations ---- */
 
 void model_init(void *at, unsigned size, uint64_t v) {
+    v = cut(v, size);
     put(at, size, v);
     if (!running) return;
     location *l = location_of(at, size);
@@ -349,6 +353,7 @@ uint64_t model_load(model_site *s, void *at, unsigned size) {
 }
 
 void model_store(model_site *s, void *at, unsigned size, uint64_t v) {
+    v = cut(v, size);
     if (!running) {
         put(at, size, v);
         return;
@@ -359,8 +364,6 @@ void model_store(model_site *s, void *at, unsigned size, uint64_t v) {
     note(s, "", at, v);
     add_store(location_of(at, size), at, size, v, order, NULL);
 }
-
-static uint64_t cut(uint64_t v, unsigned size) { return size == 8 ? v : v & ((1ull << 8 * size) - 1); }
 
 static uint64_t changed(int op, uint64_t old, uint64_t v) {
     return op == MODEL_SWAP ? v : op == MODEL_ADD ? old + v : op == MODEL_SUB ? old - v : old | v;
@@ -386,6 +389,8 @@ uint64_t model_rmw(model_site *s, int op, void *at, unsigned size, uint64_t v) {
 }
 
 bool model_cas(model_site *s, bool weak, void *at, unsigned size, uint64_t *expected, uint64_t v) {
+    v = cut(v, size);
+    *expected = cut(*expected, size);
     if (!running) {
         bool same = get(at, size) == *expected;
         if (same) put(at, size, v);
@@ -529,6 +534,7 @@ void model_freed(const void *at, unsigned long size) {
 
 static void thread_main(void) {
     uint32_t me = current;
+    if (scenario->entered) scenario->entered(me);
     scenario->threads[me]();
     threads[me].over = true;
     int next = failed ? -1 : pick();
@@ -595,30 +601,29 @@ static const char *source_line(uint32_t site) {
     return line;
 }
 
-static bool excused(uint32_t site, const char *how, const model_excuse *e, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++)
-        if (!strcmp(base(sites[site].file), e[i].file) && !strcmp(sites[site].kind, e[i].kind) &&
-            !strcmp(how, e[i].how) && strstr(source_line(site), e[i].code))
-            return true;
-    return false;
+static bool matches(uint32_t site, const char *how, const model_mutation *m) {
+    return !strcmp(base(sites[site].file), m->file) && !strcmp(sites[site].kind, m->kind) && !strcmp(how, m->how) &&
+           strstr(source_line(site), m->code);
 }
 
 /* Weakens one site; true when some scenario notices, or nothing was promised. */
-static bool mutate(uint32_t site, const model_scenario *all, uint32_t n, const model_excuse *e, uint32_t nexcuses) {
+static bool mutate(uint32_t site, const model_plan *plan) {
     const char *how = mutation_names[mutation];
     mutated_site = (int)site;
     mutation_run++;
-    for (uint32_t i = 0; i < n; i++) {
-        explore(&all[i]);
+    for (uint32_t i = 0; i < plan->nscenarios; i++) {
+        explore(&plan->scenarios[i]);
         if (!failed) continue;
         printf("     %s:%d %s %s: found by \"%s\": %s\n", base(sites[site].file), sites[site].line, sites[site].kind, how,
-               all[i].name, failure);
+               scenario->name, failure);
         return true;
     }
-    if (excused(site, how, e, nexcuses)) {
-        printf("     %s:%d %s %s: not noticed, as it should be\n", base(sites[site].file), sites[site].line, sites[site].kind, how);
-        return true;
-    }
+    for (uint32_t i = 0; i < plan->nexcused; i++)
+        if (matches(site, how, &plan->excused[i])) {
+            printf("     %s:%d %s %s: not noticed, as it should be (%s)\n", base(sites[site].file), sites[site].line,
+                   sites[site].kind, how, plan->excused[i].reason);
+            return true;
+        }
     printf("FAIL %s:%d %s %s: not noticed: %s", base(sites[site].file), sites[site].line, sites[site].kind, how, source_line(site));
     return false;
 }
@@ -638,26 +643,50 @@ static bool applies(uint32_t i) {
     return two;
 }
 
-int model_main(int argc, char **argv, const model_scenario *all, uint32_t n, const model_excuse *excuses, uint32_t nexcuses) {
-    uint32_t passed = 0, wrong = 0;
-    locations = calloc(LOCATIONS, sizeof *locations);
-    if (!locations) return 2;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    for (uint32_t i = 0; i < n; i++) {
+static void count(bool ok, uint32_t totals[2]) { totals[!ok]++; }
+
+static void explore_all(int argc, char **argv, const model_plan *plan, uint32_t totals[2]) {
+    for (uint32_t i = 0; i < plan->nscenarios; i++) {
         bool wanted = argc < 2;
-        for (int a = 1; a < argc; a++) wanted |= !strcmp(argv[a], all[i].name);
+        for (int a = 1; a < argc; a++) wanted |= !strcmp(argv[a], plan->scenarios[i].name);
         if (!wanted) continue;
         double began = seconds();
-        uint32_t runs = explore(&all[i]);
+        uint32_t runs = explore(&plan->scenarios[i]);
         if (failed) print_failure();
-        else printf("ok   %s: %u interleavings%s, %.1f s\n", all[i].name, runs, runs == RUNS ? " and more" : "", seconds() - began);
-        failed || runs == RUNS ? wrong++ : passed++;
+        else printf("%s %s: %u interleavings%s, %.1f s\n", runs == RUNS ? "FAIL" : "ok  ", scenario->name, runs,
+                    runs == RUNS ? ", and there are more" : "", seconds() - began);
+        count(!failed && runs < RUNS, totals);
     }
+}
+
+static void mutate_all(const model_plan *plan, uint32_t totals[2]) {
     uint32_t known = nsites;
-    bool failed_plainly = wrong;
-    for (uint32_t i = 0; argc < 2 && !failed_plainly && i < known; i++)
+    for (uint32_t i = 0; i < known; i++)
         for (mutation = RELAXED; mutation < MUTATIONS; mutation++)
-            if (applies(i)) mutate(i, all, n, excuses, nexcuses) ? passed++ : wrong++;
-    printf("%u passed, %u failed\n", passed, wrong);
-    return wrong != 0;
+            if (applies(i)) count(mutate(i, plan), totals);
+}
+
+static void mutate_wanted(const model_plan *plan, uint32_t totals[2]) {
+    uint32_t known = nsites;
+    for (uint32_t w = 0; w < plan->nwanted; w++) {
+        bool found = false;
+        for (uint32_t i = 0; i < known; i++)
+            for (mutation = RELAXED; mutation < MUTATIONS; mutation++) {
+                if (!applies(i) || !matches(i, mutation_names[mutation], &plan->wanted[w])) continue;
+                count(mutate(i, plan), totals);
+                found = true;
+            }
+        if (!found) printf("FAIL no such site: %s %s: %s\n", plan->wanted[w].file, plan->wanted[w].how, plan->wanted[w].code);
+        if (!found) count(false, totals);
+    }
+}
+
+int model_main(int argc, char **argv, const model_plan *plan) {
+    uint32_t totals[2] = {0, 0};
+    if (!(locations = calloc(LOCATIONS, sizeof *locations))) return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    explore_all(argc, argv, plan, totals);
+    if (argc < 2 && !totals[1]) (plan->nwanted ? mutate_wanted : mutate_all)(plan, totals);
+    printf("%u passed, %u failed\n", totals[0], totals[1]);
+    return totals[1] != 0;
 }

@@ -37,6 +37,7 @@ typedef struct model_scenario {
     void (*setup)(void);                   /* makes everything anew; not explored */
     void (*threads[MODEL_THREADS])(void);
     void (*check)(bool stuck);             /* at the end; stuck: the threads left wait for each other */
+    void (*entered)(uint32_t thread);      /* called whenever a thread goes on, or NULL: for what is a thread's own */
     uint32_t preemptions, stale, spurious; /* most in one run: switches away from a thread that could go on, loads of an
                                               older value, weak compare-and-swaps failing without reason */
 } model_scenario;
@@ -59,12 +60,20 @@ void model_freed(const void *at, unsigned long size);
 void model_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define model_expect(c) ((c) ? (void)0 : model_fail("%s:%d: not so: %s", __FILE__, __LINE__, #c))
 
-/* A mutation that the scenarios cannot find because it changes nothing that is promised. */
-typedef struct model_excuse { const char *file, *kind, *how, *code, *reason; } model_excuse;
+/* A mutation of one site, told by a part of its line. */
+typedef struct model_mutation { const char *file, *kind, *how, *code, *reason; } model_mutation;
 
-/* Explores all scenarios; then, for every site they reached, weakens it and wants one of them to fail.
+/* Explores all scenarios; then weakens sites, one at a time, and wants some scenario to fail.
  *   PROGRAM             both
  *   PROGRAM NAME...     only these scenarios, unmutated */
-int model_main(int argc, char **argv, const model_scenario *all, uint32_t n, const model_excuse *excuses, uint32_t nexcuses);
+typedef struct model_plan {
+    const model_scenario *scenarios;
+    uint32_t nscenarios;
+    const model_mutation *wanted;  /* the mutations to try; none: every one of every site reached, but for: */
+    uint32_t nwanted;
+    const model_mutation *excused; /* those that change nothing that is promised, and why */
+    uint32_t nexcused;
+} model_plan;
+int model_main(int argc, char **argv, const model_plan *plan);
 
 #endif

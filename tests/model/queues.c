@@ -154,20 +154,22 @@ static void queue_check(bool stuck) {
 }
 
 static const model_scenario all[] = {
-    {"push and park", box_setup, {owner_of_one, sender0}, box_check, 6, 4, 1},
-    {"two senders", box_setup, {owner_of_two, sender0, sender1}, box_check, 3, 1, 0},
-    {"push against unpark", box_setup, {owner_of_one, sender0, alarm_clock}, box_check, 3, 2, 1},
-    {"steal", queue_few, {queue_owner, thief0}, queue_check, 3, 2, 1},
-    {"steal from a full queue", queue_full, {queue_owner, thief0}, queue_check, 2, 2, 0},
-    {"steal, push, pop", queue_few, {queue_owner_mixed, thief0}, queue_check, 3, 2, 0},
-    {"two thieves", queue_few, {queue_owner, thief0, thief1}, queue_check, 2, 1, 0},
+    {"push and park", box_setup, {owner_of_one, sender0}, box_check, NULL, 6, 4, 1},
+    {"two senders", box_setup, {owner_of_two, sender0, sender1}, box_check, NULL, 3, 1, 0},
+    {"push against unpark", box_setup, {owner_of_one, sender0, alarm_clock}, box_check, NULL, 3, 2, 1},
+    {"steal", queue_few, {queue_owner, thief0}, queue_check, NULL, 3, 2, 1},
+    {"steal from a full queue", queue_full, {queue_owner, thief0}, queue_check, NULL, 2, 2, 0},
+    {"steal, push, pop", queue_few, {queue_owner_mixed, thief0}, queue_check, NULL, 3, 2, 0},
+    {"two thieves", queue_few, {queue_owner, thief0, thief1}, queue_check, NULL, 2, 1, 0},
+};
+
+static const model_mutation excused[] = {
+    {"runq.c", "load", "relaxed", "atomic_load_explicit(&q->head, memory_order_acquire));",
+     "room: keeps a thief's load of the slot from seeing what comes after; loads from the future are not explored"},
+    {"runq.c", "cas", "only release", "(&q->head, &h, h + 1,", "take has acquired the same value already"},
 };
 
 int main(int argc, char **argv) {
-    static const model_excuse excuses[] = {
-        {"runq.c", "load", "relaxed", "atomic_load_explicit(&q->head, memory_order_acquire));",
-         "room: keeps a thief's load of the slot from seeing what comes after; loads from the future are not explored"},
-        {"runq.c", "cas", "only release", "(&q->head, &h, h + 1,", "take: has acquired the same value already"},
-    };
-    return model_main(argc, argv, all, sizeof all / sizeof *all, excuses, sizeof excuses / sizeof *excuses);
+    return model_main(argc, argv, &(model_plan){.scenarios = all, .nscenarios = RL_LEN(all),
+                                                .excused = excused, .nexcused = RL_LEN(excused)});
 }

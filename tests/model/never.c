@@ -1,0 +1,26 @@
+/* What the sources under test name but no scenario of procs.c reaches. Without their headers: the types do not matter. */
+#include <stdlib.h>
+
+#define NEVER(name) void name(void); void name(void) { abort(); }
+NEVER(rl_attach_open)
+NEVER(rl_backtrace_print)
+NEVER(rl_capture_open)
+NEVER(rl_code_get)
+NEVER(rl_conf_get)
+NEVER(rl_conf_open)
+NEVER(rl_exec_call)
+NEVER(rl_exec_fail)
+NEVER(rl_exec_init)
+NEVER(rl_flavour_pick)
+NEVER(rl_instance_export)
+NEVER(rl_instance_new)
+NEVER(rl_prog_get)
+NEVER(rl_prog_resolve)
+NEVER(rl_spare_get)
+NEVER(rl_stack_get)
+NEVER(rl_store_new)
+NEVER(rl_store_place)
+NEVER(rl_store_renew)
+NEVER(rl_survey_print)
+NEVER(rl_trap_text)
+NEVER(rl_trap_thread_init)

@@ -1,0 +1,290 @@
+/* The model of processes: two workers over the real scheduler, processes, signals, timers and tables of processes. The
+ * guest is a script below, in place of compiled code; so are the kernel (a worker sleeps until it is woken, or until its
+ * timeout, which may pass at any time) and whatever only makes or drops instances. */
+#include <stdlib.h>
+
+#include "src/base/os.h"
+#include "src/jobs.h"
+#include "src/sched.h"
+#include "src/upper.h"
+
+#define PROCS 4
+#define TICK ((i64)RL_WHEEL_TICK_NS)
+
+static rl_rt_config config;
+static rl_rt rt;
+static rl_worker workers[2];
+static rl_proc procs[PROCS];
+static rl_instance instance;
+static rl_conf conf;
+static bool woken[2];          /* the worker was told, or will be when it sleeps */
+static i64 now_ns;
+static u32 ended, to_end;      /* processes: that are over; with which of them the run is */
+static u32 slices, received, timeouts, slices_killed;
+static bool killed;           /* the signal was sent */
+static rl_exit (*guest)(rl_proc *p);
+
+/* ---- in place of the kernel ---- */
+
+u64 rl_os_now_ns(void) { return (u64)now_ns; }
+rl_err rl_io_init(rl_io *io) {
+    *io = (rl_io){ .epoll = -1, .wake = -1 };
+    return RL_OK;
+}
+void rl_io_fini(rl_io *io) { (void)io; }
+rl_err rl_io_wait(rl_io *io, rl_waiter *w, int fd, bool write) { return (void)io, (void)w, (void)fd, (void)write, RL_ERR_IO; }
+void rl_io_cancel(rl_io *io, rl_waiter *w) { (void)io, (void)w; }
+
+static u32 index_of(rl_io *io) { return io == &workers[0].io ? 0 : 1; }
+static bool is_woken(void *arg) { return *(bool *)arg; }
+static bool at_any_time(void *arg) { return (void)arg, true; }
+
+void rl_io_poll(rl_io *io, i64 timeout, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
+    u32 i = index_of(io);
+    (void)lock, (void)ready, (void)env;
+    if (!timeout) return;
+    model_wait("a worker sleeps", timeout < 0 ? is_woken : at_any_time, &woken[i]);
+    if (!woken[i]) now_ns += timeout;
+    woken[i] = false;
+    model_take(io); /* the kernel orders what was before the wake */
+}
+void rl_io_wake(rl_io *io) {
+    model_give(io);
+    woken[index_of(io)] = true;
+}
+
+/* ---- in place of compiled code ---- */
+
+rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
+    rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec);
+    (void)fuel;
+    model_write(p, "a process runs");
+    model_expect(p->worker == rl_worker_self);
+    slices++;
+    return guest(p);
+}
+
+static rl_exit park(rl_proc *p, i64 deadline, bool mail) {
+    p->wait_mail = mail;
+    rl_host_park(&p->host, -1, false, deadline);
+    return RL_EXIT_PARK;
+}
+
+/* As lunatic::message::receive: 1 a message, 0 the deadline, -1: parks. */
+static int receive(rl_proc *p, i64 deadline) {
+    rl_sig_drain(p);
+    rl_msg *m = p->dying || !p->mail.first ? NULL : rl_mailbox_remove(&p->mail, &p->mail.first);
+    if (!m && (p->dying || !p->host.wait.timed_out)) return park(p, deadline, true), -1;
+    if (!m) model_expect(now_ns >= deadline); /* else an alarm of another wait */
+    if (m) model_read(m, "a message, by its receiver");
+    rl_msg_free(m);
+    p->wait_mail = false;
+    rl_host_done(&p->host);
+    return m != NULL;
+}
+
+/* ---- scripts ---- */
+
+static rl_exit takes_one(rl_proc *p) {
+    if (receive(p, INT64_MAX) < 0) return RL_EXIT_PARK;
+    received++;
+    return RL_EXIT_DONE;
+}
+static rl_exit sleeps(rl_proc *p) {
+    if (!p->host.wait.timed_out) return park(p, TICK, false);
+    rl_host_done(&p->host);
+    timeouts++;
+    return RL_EXIT_DONE;
+}
+static rl_exit ends(rl_proc *p) { return (void)p, RL_EXIT_DONE; }
+/* two slices, and on when it has been killed: then it may have one more, if its worker does not see it at once */
+static rl_exit spins(rl_proc *p) {
+    (void)p;
+    if (slices >= 2) model_wait("spins", is_woken, &killed);
+    if (killed) model_expect(++slices_killed <= 2);
+    return RL_EXIT_YIELD;
+}
+/* a message within a tick; then, whichever came, the other: a later deadline, or the late message */
+static rl_exit takes_or_times_out(rl_proc *p) {
+    if (!received && !timeouts) {
+        int how = receive(p, TICK);
+        if (how < 0) return RL_EXIT_PARK;
+        how ? received++ : timeouts++;
+    }
+    int how = receive(p, received ? 100 * TICK : INT64_MAX);
+    if (how < 0) return RL_EXIT_PARK;
+    how ? received++ : timeouts++;
+    return RL_EXIT_DONE;
+}
+
+/* ---- processes without instances ---- */
+
+static void make(u32 i) {
+    rl_proc *p = &procs[i];
+    memset(p, 0, sizeof *p);
+    rl_mailbox_init(&p->mail);
+    p->host.instance = &instance;
+    p->host.wait.fd = -1;
+    p->host.wait.deadline_ns = INT64_MAX;
+    p->id = i + 1;
+    p->worker = &workers[0];
+    p->conf = &conf;
+    p->fuel_limit = UINT64_MAX;
+    p->phase = RL_PHASE_RUN;
+    p->known = true;
+    p->timer.kind = RL_DUE_PROC;
+    p->alarm.sig = RL_SIG_ALARM;
+    rl_pid_add(&rt.pids, p->id, p);
+}
+
+/* The end of a record. */
+void rl_spare_put(rl_spares *s, rl_spare spare, const rl_instance *i) {
+    rl_proc *p = spare.slot;
+    (void)s, (void)i;
+    model_write(p, "the end of a process");
+    model_freed(p, sizeof *p);
+    if (++ended == to_end) rl_sched_stop(&rt, 0);
+}
+
+static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
+    rl_pids_fini(&rt.pids);
+    memset(&rt, 0, sizeof rt);
+    config = (rl_rt_config){ .slice = 1000, .quiet = true };
+    rt.config = &config;
+    rt.workers = workers;
+    rt.nworkers = 2;
+    atomic_init(&rt.started, 2);
+    atomic_init(&rt.status, -1);
+    rl_names_init(&rt.names);
+    now_ns = 0;
+    for (u32 i = 0; i < 2; i++) rl_worker_init(&workers[i], &rt, i);
+    ended = slices = received = timeouts = 0;
+    to_end = n;
+    guest = script;
+    slices_killed = 0;
+    killed = woken[0] = woken[1] = false;
+    rl_worker_self = &workers[0];
+    for (u32 i = 0; i < n; i++) {
+        make(i);
+        procs[i].stack = &procs[i];
+    }
+}
+static void entered(u32 thread) { rl_worker_self = &workers[thread]; }
+
+/* All are parked on worker 0. */
+static void setup_parked(u32 n, rl_exit (*script)(rl_proc *)) {
+    setup_of(n, script);
+    for (u32 i = 0; i < n; i++) rl_proc_run(&procs[i], 1000);
+    model_expect(atomic_load(&procs[0].mail.word) == RL_PARKED);
+    now_ns = 10 * TICK; /* deadlines of the scripts have passed */
+}
+static void setup_receiver(void) { setup_parked(1, takes_one); }
+static void setup_sleeper(void) { setup_parked(1, sleeps); }
+static void setup_timed(void) { setup_parked(1, takes_or_times_out); }
+static void setup_queued(rl_exit (*script)(rl_proc *)) {
+    setup_of(1, script);
+    rl_sched_later(&procs[0]);
+}
+static void setup_ending(void) { setup_queued(ends); }
+static void setup_spinner(void) { setup_queued(spins); }
+static void setup_two(void) { setup_of(2, ends); }
+static void setup_four(void) { setup_of(4, ends); }
+
+/* ---- threads ---- */
+
+static void work(void) { rl_worker_run(rl_worker_self); }
+static void send_data(void) {
+    rl_msg *m = rl_msg_new(RL_SIG_DATA, 1, 0);
+    model_write(m, "a message, by its sender");
+    rl_send(&rt, 1, m);
+}
+static void send_kill(void) {
+    rl_send(&rt, 1, rl_msg_new(RL_SIG_KILL, 0, 0));
+    killed = true;
+}
+static void send_and_work(void) {
+    send_data();
+    work();
+}
+static void kill_and_work(void) {
+    send_kill();
+    work();
+}
+/* Queues two, and then is busy with something else for ever. */
+static void queue_two(void) {
+    rl_sched_later(&procs[0]);
+    rl_sched_later(&procs[1]);
+}
+
+static bool two_ended(void *arg) { return (void)arg, ended == 2; }
+/* The same twice, so that a sleeper counted wrongly the first time is missed the second. */
+static void queue_two_twice(void) {
+    queue_two();
+    model_wait("both have run", two_ended, NULL);
+    rl_sched_later(&procs[2]);
+    rl_sched_later(&procs[3]);
+}
+
+static void check_all_ended(bool stuck) {
+    if (stuck) model_fail("nobody goes on: %u of %u ended, %u slices, %u messages, %u deadlines", ended, to_end, slices, received, timeouts);
+    else model_expect(ended == to_end);
+    rl_names_fini(&rt.names);
+}
+static void check_timed(bool stuck) {
+    check_all_ended(stuck);
+    model_expect(received >= 1 && received + timeouts == 2);
+}
+
+/* One that waits is not worth a wake: its worker will come to it after this slice. */
+static void check_help(bool stuck) {
+    if (stuck && rl_runq_length(&workers[0].runq) > 1) check_all_ended(stuck);
+}
+
+static const model_scenario all[] = {
+    {"message against kill", setup_receiver, {send_and_work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
+    {"deadline against kill", setup_sleeper, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
+    {"deadline against message", setup_timed, {work, send_and_work}, check_timed, entered, 3, 1, 0},
+    {"kill of one that spins", setup_spinner, {work, send_kill}, check_all_ended, entered, 4, 1, 0},
+    {"message to one that ends", setup_ending, {work, send_data}, check_all_ended, entered, 5, 2, 0},
+    {"work for a worker that falls asleep", setup_two, {queue_two, work}, check_help, entered, 3, 2, 0},
+    {"and again", setup_four, {queue_two_twice, work}, check_help, entered, 2, 1, 0},
+};
+
+/* What holds it together, taken away piece by piece. The queues alone are in queues.c. */
+static const model_mutation wanted[] = {
+    {"pids.h", "lock", "torn", "", "keeps a process from ending while it is sent something"},
+    {"sched.h", "lock", "torn", "", "keeps a deadline from waking who has left its wait"},
+    {"mailbox.h", "cas", "torn", "&b->word, &old, m", "one push takes the parked mark"},
+    {"mailbox.h", "cas", "only acquire", "&b->word, &old, m", "the receiver sees the message"},
+    {"mailbox.c", "exchange", "torn", "atomic_exchange", "no arrival is lost"},
+    {"mailbox.c", "exchange", "relaxed", "atomic_exchange", "the receiver sees the message"},
+    {"mailbox.h", "cas", "torn", "&b->word, &none, RL_PARKED", "who parks has seen all arrivals"},
+    {"mailbox.h", "cas", "relaxed", "&b->word, &none, RL_PARKED", "who wakes sees the parked state"},
+    {"runq.c", "store", "relaxed", "&q->tail, t + 1", "a thief sees the process"},
+    {"runq.c", "load", "relaxed", "h == atomic_load", "a thief sees the process"},
+    {"runq.c", "cas", "torn", "&q->head, &h, h + 1", "one worker takes it"},
+    {"sched.c", "fence", "acquire and release", "pairs with the one in call_help", "who falls asleep looks last"},
+    {"sched.c", "fence", "relaxed", "atomic_thread_fence(memory_order_seq_cst);", "who queues looks for sleepers last"},
+    {"sched.c", "exchange", "torn", "atomic_exchange(&w->asleep, false)", "a sleeper is counted off once"},
+};
+
+int main(int argc, char **argv) {
+    return model_main(argc, argv, &(model_plan){.scenarios = all, .nscenarios = RL_LEN(all), .wanted = wanted, .nwanted = RL_LEN(wanted)});
+}
+
+/* ---- never called, or nothing to do, in these scenarios ---- */
+
+_Atomic u32 rl_rt_signals;
+const rl_upper rl_upper_host;
+void rl_halt_enter(rl_halt *h) { (void)h; }
+void rl_halt_leave(rl_halt *h) { (void)h; }
+void rl_halt_wait(rl_halt *h) { (void)h; }
+void rl_slots_init(rl_slots *s) { (void)s; }
+void rl_slots_fini(rl_slots *s) { (void)s; }
+void rl_spares_fini(rl_spares *s) { (void)s; }
+void rl_stack_put(rl_stack_cache *c, void *stack) { (void)c, (void)stack; }
+void rl_conf_put(rl_conf *c) { (void)c; }
+void rl_prog_put(rl_prog *p) { (void)p; }
+void rl_job_abandon(rl_job *j) { (void)j; }
+bool rl_jobs_deliver(rl_worker *w) { return (void)w, false; }
+void rl_trap_thread_fini(void) {}
