@@ -209,17 +209,28 @@ static rl_err make_stubs(rl_code *c, rl_diag *d) {
 #define KEEP_EMITTER_BYTES 262144
 
 /* Under lock. */
-static const void *compile_one(rl_code *c, u32 func) {
+static const void *compile_one(rl_code *c, u32 func, rl_diag *d) {
     if (!c->emitter)
         c->emitter = rl_emitter_new(c->module, c->flavour, &c->layout, &rl_compile_defaults,
                                     (const void *const *)c->head.entries);
     rl_emitted e = { 0 };
-    if (!c->emitter || rl_emit_func(c->emitter, func, &e, NULL)) return NULL;
+    if (!c->emitter) {
+        rl_diag_set(d, RL_ERR_NOMEM, "out of memory while compiling function %u", func);
+        return NULL;
+    }
+    if (rl_emit_func(c->emitter, func, &e, d)) return NULL;
     rl_assert(e.nrelocs == 0);
     size_t at = rl_align(c->used, RL_MAX(rl_codemem_grain(), (size_t)e.align));
     rl_func_code *f = &c->funcs[func - c->module->nimported_funcs];
     const u8 *rows = rl_row_keep(&c->rows, e.rows.bytes, e.rows.size);
-    if (at + e.size > c->reserved || !rows || !rl_codemem_write(c->base + at, e.code, e.size)) return NULL;
+    if (at + e.size > c->reserved) {
+        rl_diag_set(d, RL_ERR_LIMIT, "the module's range of native code is full: no room for function %u", func);
+        return NULL;
+    }
+    if (!rows || !rl_codemem_write(c->base + at, e.code, e.size)) {
+        rl_diag_set(d, RL_ERR_NOMEM, "out of memory for the native code of function %u", func);
+        return NULL;
+    }
     c->used = at + e.size;
     f->start = (u32)at + e.entry;
     f->size = e.size - e.entry;
@@ -234,12 +245,12 @@ static const void *compile_one(rl_code *c, u32 func) {
     return c->base + at + e.entry;
 }
 
-const void *rl_code_compile_now(rl_code *c, u32 func) {
+const void *rl_code_compile_now(rl_code *c, u32 func, rl_diag *d) {
     pthread_mutex_lock(&c->lock);
     const void *entry = c->head.entries[func];
     if ((const u8 *)entry < (const u8 *)c->head.stubs_end) {
         u64 start = rl_os_now_ns(), cpu = rl_os_thread_cpu_ns();
-        entry = compile_one(c, func);
+        entry = compile_one(c, func, d);
         if (c->module->funcs[func].body_len > KEEP_EMITTER_BYTES) {
             rl_emitter_free(c->emitter);
             c->emitter = NULL;

@@ -64,8 +64,8 @@ typedef struct rl_compile_stats {
 rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsigned threads, rl_code **out, rl_diag *d);
 /* Entry of a function: compiled code, or its lazy stub. */
 const void *rl_code_entry(rl_code *c, u32 func);
-/* Compiles function `func` of lazy code now (called by the lazy stub's helper). Thread-safe. */
-const void *rl_code_compile_now(rl_code *c, u32 func);
+/* Compiles function `func` of lazy code now (called by the lazy stub's helper); NULL: d says why not. Thread-safe. */
+const void *rl_code_compile_now(rl_code *c, u32 func, rl_diag *d);
 void rl_code_free(rl_code *c); /* by rl_module_put */
 const rl_compile_stats *rl_code_stats(const rl_code *c);
 extern rl_compile_options rl_compile_defaults; /* set once at start, before any compilation */

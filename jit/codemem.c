@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "src/base/once.h"
 #include "src/base/os.h"
 
 #ifndef MFD_EXEC
@@ -32,7 +33,7 @@ enum { needs_maintenance = 1 };
 #define MAX_GRANULES 65536u /* 64 GiB */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static rl_once once = RL_ONCE_INIT;
 static u8 *arena;      /* NULL: nothing could be reserved */
 static u32 ngranules;
 static int fd = -1;    /* memfd, or -1: pages flip */
@@ -57,15 +58,16 @@ static bool open_memfd(size_t size) {
     return false;
 }
 
-static void reserve(void) {
+static rl_err reserve(void) {
     for (u32 n = MAX_GRANULES; n >= 256 && !arena; n /= 8) {
         ngranules = n;
         if (!open_memfd(n * RL_CODEMEM_GRANULE)) arena = rl_os_reserve(n * RL_CODEMEM_GRANULE);
     }
+    return arena ? RL_OK : RL_ERR_NOMEM;
 }
 
 size_t rl_codemem_grain(void) {
-    pthread_once(&once, reserve);
+    rl_once_run(&once, reserve);
     return fd >= 0 ? 64 : RL_OS_PAGE;
 }
 
@@ -82,7 +84,7 @@ static u32 find_run(u32 n) {
 }
 
 u8 *rl_codemem_alloc(size_t size, void *owner) {
-    pthread_once(&once, reserve);
+    rl_once_run(&once, reserve);
     u32 n = granules(size);
     if (!arena || !n || n > ngranules) return NULL;
     pthread_mutex_lock(&lock);

@@ -2,25 +2,23 @@
  * the work. A constructor function was not taken: linking the library should cost a program nothing. */
 #include "jit/engine.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "jit/builtin.h"
 #include "jit/masm.h"
 #include "jit/trap.h"
+#include "src/base/once.h"
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static rl_err status;
+static rl_once once = RL_ONCE_INIT;
 static const char *missing;
 
-static void start(void) {
+static rl_err start(void) {
     rl_masm_detect();
-    if (!rl_masm_supported(&missing)) status = RL_ERR_UNSUPPORTED;
-    if (!status) status = rl_builtin_init();
+    return rl_masm_supported(&missing) ? rl_builtin_init() : RL_ERR_UNSUPPORTED;
 }
 
 rl_err rl_engine_init(rl_diag *d) {
-    pthread_once(&once, start);
+    rl_err status = rl_once_run(&once, start);
     if (status == RL_ERR_UNSUPPORTED) return rl_diag_set(d, status, "this processor lacks %s", missing);
     if (status) return rl_diag_set(d, status, "the engine cannot start: %s", rl_err_text(status));
     if (rl_trap_init()) return rl_diag_set(d, RL_ERR_SYSTEM, "cannot handle faults");

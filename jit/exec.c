@@ -323,9 +323,10 @@ rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
 
 /* From rl_glue_lazy, on the host stack: the entry to go on at, or NULL after preparing a trap. */
 const void *rl_exec_lazy(rl_exec *x, u64 func) {
-    const void *entry = rl_code_compile_now(x->inst->code, (u32)func);
+    rl_diag d = { 0 };
+    const void *entry = rl_code_compile_now(x->inst->code, (u32)func, &d);
     if (entry) return entry;
-    rl_exec_fail(x, "out of memory while compiling a function");
+    rl_exec_fail(x, "%s", d.text);
     x->exit = RL_EXIT_TRAP;
     return NULL;
 }

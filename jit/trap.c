@@ -13,6 +13,7 @@
 
 #include "jit/code.h"
 #include "jit/stub.h"
+#include "src/base/once.h"
 #include "src/base/os.h"
 
 /* Field accesses of a null rl_func or table fault below this. */
@@ -133,16 +134,14 @@ static void drop_alt_stack(void *stack) {
 }
 
 static pthread_key_t alt_key; /* its destructor drops the stack of a thread that ends */
-static pthread_once_t alt_once = PTHREAD_ONCE_INIT;
-static bool alt_key_ok;
+static rl_once alt_once = RL_ONCE_INIT;
 
-static void make_alt_key(void) { alt_key_ok = pthread_key_create(&alt_key, drop_alt_stack) == 0; }
+static rl_err make_alt_key(void) { return pthread_key_create(&alt_key, drop_alt_stack) ? RL_ERR_SYSTEM : RL_OK; }
 
 rl_err rl_trap_thread_init(void) {
     if (alt_ready) return RL_OK;
     stack_t now, s = { .ss_size = ALT_STACK_SIZE };
-    pthread_once(&alt_once, make_alt_key);
-    if (!alt_key_ok || sigaltstack(NULL, &now)) return RL_ERR_SYSTEM;
+    if (rl_once_run(&alt_once, make_alt_key) || sigaltstack(NULL, &now)) return RL_ERR_SYSTEM;
     if (!(now.ss_flags & SS_DISABLE) && now.ss_size >= ALT_STACK_SIZE / 2) { /* somebody else's is large enough */
         alt_ready = true;
         return RL_OK;

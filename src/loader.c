@@ -24,8 +24,9 @@ static rl_err resolve_all(rl_prog *p, FILE *list, rl_diag *d) {
     for (u32 i = 0; i < m->nimports; i++) {
         const rl_import *imp = &m->imports[i];
         rl_func *f = NULL;
-        if (imp->kind == RL_KIND_FUNC && rl_upper_host.import(&imp->module, &imp->name, &f) &&
-            f->proto == m->funcs[imp->index].proto) {
+        rl_err e = imp->kind == RL_KIND_FUNC ? rl_upper_host.import(&imp->module, &imp->name, &f) : RL_ERR_NOTFOUND;
+        if (e && e != RL_ERR_NOTFOUND) return rl_diag_set(d, e, "%s", rl_err_text(e));
+        if (!e && f->proto == m->funcs[imp->index].proto) {
             p->imports[i] = f;
             continue;
         }

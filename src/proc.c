@@ -126,6 +126,9 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
 }
 
 rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
+    u64 most = w->rt->config->max_processes;
+    if (RL_UNLIKELY(most && atomic_load_explicit(&w->rt->alive, memory_order_relaxed) >= most)) /* a few more, with workers */
+        return rl_diag_set(d, RL_ERR_LIMIT, "the limit of %llu processes is reached", (unsigned long long)most);
     rl_proc *p = new_record(w, s);
     rl_err e = p ? instantiate(p, s, d) : RL_ERR_NOMEM;
     if (!e) e = rl_pid_add(&w->rt->pids, p->id, p);

@@ -13,8 +13,8 @@ typedef struct rl_upper {
     void (*wasi_free)(struct rl_wasi *w);
     /* Lets its standard output and error go to a stream of the run's capture. */
     rl_err (*wasi_capture)(struct rl_wasi *w, u32 stream);
-    /* The function a guest imports as imp; false: there is none by that name. */
-    bool (*import)(const rl_name *ns, const rl_name *name, rl_func **out);
+    /* The function a guest imports by that name; RL_ERR_NOTFOUND: there is none. */
+    rl_err (*import)(const rl_name *ns, const rl_name *name, rl_func **out);
     /* Nearest known name, for the message about a missing import; NULL: nothing near. */
     const char *(*nearest)(const rl_name *ns, const rl_name *name, char *buf, size_t size);
     /* Releases a resource of that kind (rl_resource), from RL_RES_DNS on. */

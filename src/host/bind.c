@@ -1,11 +1,11 @@
 /* From tables to imports: one rl_func per row, found by name. Invariant: after `init` the records never change, so any
  * thread may hand them to instances. Functions that this build lacks link with their exact type and fail by name when
  * called, so that a program that merely mentions them runs. Also what the process layer asks of this one (src/upper.h). */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "src/base/map.h"
+#include "src/base/once.h"
 #include "src/host/net.h"
 #include "src/host/wasi.h"
 #include "src/upper.h"
@@ -59,11 +59,11 @@ static rl_err bind_row(u32 i) {
     return rl_map_put(&by_name, hash(r->ns, strlen(r->ns), r->name, strlen(r->name)), &funcs[i], NULL);
 }
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static rl_err outcome;
+static rl_once once = RL_ONCE_INIT;
 
-static void bind_all(void) {
-    for (u32 i = 0; i < RL_LEN(rows) && !outcome; i++) outcome = bind_row(i);
+static rl_err bind_all(void) {
+    for (u32 i = 0; i < RL_LEN(rows); i++) RL_TRY(bind_row(i));
+    return RL_OK;
 }
 
 static rl_err init(void) { return RL_OK; }
@@ -71,22 +71,25 @@ static rl_err init(void) { return RL_OK; }
 static bool same(const rl_name *n, const char *text) { return n->len == strlen(text) && !memcmp(n->p, text, n->len); }
 
 /* Programs that use no processes do not pay for the records: the first import of a lunatic function makes them. */
-static rl_func *find(const rl_name *ns, const rl_name *name) {
-    if ((ns->len < 9 || memcmp(ns->p, "lunatic::", 9)) && (ns->len < 7 || memcmp(ns->p, "rille::", 7))) return NULL;
-    pthread_once(&once, bind_all);
-    return outcome ? NULL : rl_map_get(&by_name, hash(ns->p, ns->len, name->p, name->len));
+static rl_err find(const rl_name *ns, const rl_name *name, rl_func **out) {
+    if ((ns->len < 9 || memcmp(ns->p, "lunatic::", 9)) && (ns->len < 7 || memcmp(ns->p, "rille::", 7))) return RL_OK;
+    RL_TRY(rl_once_run(&once, bind_all));
+    *out = rl_map_get(&by_name, hash(ns->p, ns->len, name->p, name->len));
+    return RL_OK;
 }
 
-static bool import(const rl_name *ns, const rl_name *name, rl_func **out) {
+static rl_err import(const rl_name *ns, const rl_name *name, rl_func **out) {
     rl_extern e;
-    rl_func *f = find(ns, name);
+    rl_func *f = NULL;
+    RL_TRY(find(ns, name, &f));
     if (f && same(ns, rows[f - funcs].ns) && same(name, rows[f - funcs].name)) {
         *out = f;
-        return true;
+        return RL_OK;
     }
-    if (!same(ns, "wasi_snapshot_preview1") || !rl_wasi_import(name, &e) || e.kind != RL_KIND_FUNC) return false;
+    if (!same(ns, "wasi_snapshot_preview1")) return RL_ERR_NOTFOUND;
+    RL_TRY(rl_wasi_import(name, &e));
     *out = e.func;
-    return true;
+    return RL_OK;
 }
 
 /* Edit distance of two short texts; at most 64 columns are looked at. */

@@ -50,8 +50,8 @@ rl_err rl_wasi_capture(struct rl_wasi *w, u32 stream);
 /* Closes what the process opened. NULL is accepted. */
 void rl_wasi_free(struct rl_wasi *w);
 
-/* Import of module "wasi_snapshot_preview1" by name; false when there is none (or memory is out). Thread-safe. */
-bool rl_wasi_import(const rl_name *name, rl_extern *out);
+/* Import of module "wasi_snapshot_preview1" by name; RL_ERR_NOTFOUND when there is none. Thread-safe. */
+rl_err rl_wasi_import(const rl_name *name, rl_extern *out);
 
 /* Blocks the calling thread until what a parked process waits for (h->wait: descriptor, deadline) has come; sets timed_out
  * when it was the deadline. For runs without a scheduler. */

@@ -6,11 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "src/base/once.h"
 
 /* ---- the shared part ---- */
 
@@ -136,8 +137,7 @@ static const rl_api_row rows[] = {
 const rl_api_table rl_api_wasi = {rows, RL_LEN(rows)};
 
 static rl_func records[RL_LEN(rows)]; /* written once, under `once` */
-static bool records_ok;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static rl_once once = RL_ONCE_INIT;
 
 static rl_proto *proto_of(const char *letters) {
     u8 types[16], result = RL_I32;
@@ -146,23 +146,23 @@ static rl_proto *proto_of(const char *letters) {
     return rl_proto_intern(types, n, &result, letters[0] != 'v');
 }
 
-static void make_records(void) {
-    records_ok = true;
-    for (u32 i = 0; i < RL_LEN(rows) && records_ok; i++) {
+static rl_err make_records(void) {
+    for (u32 i = 0; i < RL_LEN(rows); i++) {
         rl_proto *p = proto_of(rows[i].letters);
-        records_ok = p != NULL;
-        if (p) rl_func_declare(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
+        if (!p) return RL_ERR_NOMEM;
+        rl_func_declare(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
     }
+    return RL_OK;
 }
 
-bool rl_wasi_import(const rl_name *name, rl_extern *out) {
-    pthread_once(&once, make_records);
-    for (u32 i = 0; i < RL_LEN(rows) && records_ok; i++) {
+rl_err rl_wasi_import(const rl_name *name, rl_extern *out) {
+    RL_TRY(rl_once_run(&once, make_records));
+    for (u32 i = 0; i < RL_LEN(rows); i++) {
         if (strlen(rows[i].name) != name->len || memcmp(rows[i].name, name->p, name->len)) continue;
         *out = (rl_extern){.kind = RL_KIND_FUNC, .func = &records[i]};
-        return true;
+        return RL_OK;
     }
-    return false;
+    return RL_ERR_NOTFOUND;
 }
 
 /* ---- arguments and environment ---- */

@@ -335,13 +335,15 @@ static void now_and_then(void **state) {
     fclose(quiet);
 }
 
-/* In a child: fails allocation n of the first thing this process does. 0: passed untouched, 1: refused, 2: wrong. */
+/* In a child: fails allocation n of the first thing this process does. 0: passed untouched, 1: refused, 2: wrong, 3: refused,
+ * and again when nothing failed any more. */
 static int first_thing(verdict (*what)(void), long n, bool all) {
     pid_t child = fork();
     if (!child) {
         hit = false, for_good = all, left = n;
         verdict v = what();
         left = -1;
+        if (v != WRONG && hit && what() != PASSED) _exit(3); /* a failure at the very start must not last */
         _exit(v == WRONG ? 2 : hit);
     }
     int status = 0;

@@ -126,15 +126,15 @@ static void imports(void **state) {
     for (u32 i = 0; i < rl_api_wasi.count; i++) {
         rl_extern x = {0};
         const rl_api_row *r = &rl_api_wasi.rows[i];
-        assert_true(rl_wasi_import(&(rl_name){r->name, (u32)strlen(r->name)}, &x));
+        assert_int_equal(rl_wasi_import(&(rl_name){r->name, (u32)strlen(r->name)}, &x), RL_OK);
         assert_int_equal(x.kind, RL_KIND_FUNC);
         assert_ptr_equal(x.func->fn, r->fn);
         assert_int_equal(x.func->proto->nparams, strlen(r->letters) - 2);
         assert_int_equal(x.func->proto->nresults, r->letters[0] == 'i');
     }
     rl_extern x;
-    assert_false(rl_wasi_import(&(rl_name){"fd_writ", 7}, &x));
-    assert_false(rl_wasi_import(&(rl_name){"", 0}, &x));
+    assert_int_equal(rl_wasi_import(&(rl_name){"fd_writ", 7}, &x), RL_ERR_NOTFOUND);
+    assert_int_equal(rl_wasi_import(&(rl_name){"", 0}, &x), RL_ERR_NOTFOUND);
 }
 
 /* ---- descriptors ---- */
