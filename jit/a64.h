@@ -168,4 +168,8 @@ static inline u32 a64_vbif(u32 d, u32 a, u32 mask) { return 0x6ee01c00 | mask <<
 static inline u32 a64_vcnt(u32 d, u32 a) { return 0x0e205800 | a << 5 | d; }             /* cnt d.8b, a.8b    */
 static inline u32 a64_vaddv(u32 d, u32 a) { return 0x0e31b800 | a << 5 | d; }            /* addv b, a.8b      */
 
+struct rl_masm;
+/* masm_a64.c: v in some register, x17 unless the loop has one that keeps it. */
+u32 rl_a64_constant(struct rl_masm *m, u64 v);
+
 #endif

@@ -8,26 +8,24 @@
 #include "jit/divi.h"
 #include "jit/masm.h"
 
-enum { K = 17 /* the constant */, T = 15 /* a value on the way */ };
+enum { K = 17, T = 15 }; /* values on the way; x17 also a constant that is not kept */
 
 static inline void put(rl_masm *m, u32 word) {
     rl_store32(m->p, word);
     m->p += 4;
 }
 
-static void constant(rl_masm *m, u64 v) { rl_masm_movi(m, RL_W64, RL_A64_X17, v); }
-
 /* q = n / d; q may be n */
 static void divu32(rl_masm *m, u32 q, u32 n, u32 d) {
     u64 mult;
     u32 s;
     if (rl_divi_magic(d, 32, 0, &mult, &s)) {
-        constant(m, mult);
-        put(m, a64_mul(1, q, n, K));
+        u32 c = rl_a64_constant(m, mult);
+        put(m, a64_mul(1, q, n, c));
         put(m, a64_lsr(1, q, q, 32 + s));
     } else {
-        constant(m, UINT64_MAX / d + 1); /* error n * e / 2^64 < 2^-32 < 1 / d: exact for every n */
-        put(m, a64_umulh(q, n, K));
+        u32 c = rl_a64_constant(m, UINT64_MAX / d + 1); /* error n * e / 2^64 < 2^-32 < 1 / d: exact for every n */
+        put(m, a64_umulh(q, n, c));
     }
 }
 
@@ -35,16 +33,16 @@ static void divu64(rl_masm *m, u32 q, u32 n, u64 d) {
     u64 mult;
     u32 s, tz = 0;
     if (rl_divi_magic(d, 64, 0, &mult, &s) || rl_divi_magic_even(d, &mult, &s, &tz)) {
-        constant(m, mult);
+        u32 c = rl_a64_constant(m, mult);
         if (tz) put(m, a64_lsr(1, T, n, tz));
-        put(m, a64_umulh(q, tz ? (u32)T : n, K));
+        put(m, a64_umulh(q, tz ? (u32)T : n, c));
         if (s) put(m, a64_lsr(1, q, q, s));
         return;
     }
     /* a multiplier of 65 bits, 2^64 + m': q = (t + (n - t) / 2) >> (l - 1) with t = high(n * m') */
     u32 l = 64 - (u32)__builtin_clzll(d - 1);
-    constant(m, rl_divi_magic_wide(d, l));
-    put(m, a64_umulh(K, n, K));
+    u32 c = rl_a64_constant(m, rl_divi_magic_wide(d, l));
+    put(m, a64_umulh(K, n, c));
     put(m, a64_add(A64_SUB, 1, T, n, K, A64_LSL, 0));
     put(m, a64_add(A64_ADD, 1, q, K, T, A64_LSR, 1));
     if (l > 1) put(m, a64_lsr(1, q, q, l - 1));
@@ -56,12 +54,12 @@ static void divs32(rl_masm *m, u32 q, u32 n, u32 d) {
     u32 s = 0;
     bool ok = rl_divi_magic(d, 32, 1, &mult, &s);
     rl_assert(ok);
-    constant(m, mult);
+    u32 c = rl_a64_constant(m, mult);
     if (mult <= INT32_MAX) {
-        put(m, a64_smull(K, n, K));
+        put(m, a64_smull(K, n, c));
     } else {
         put(m, a64_bfm(A64_SBFM, 1, T, n, 0, 31));
-        put(m, a64_mul(1, K, T, K));
+        put(m, a64_mul(1, K, T, c));
     }
     put(m, a64_asr(1, K, K, 32 + s));
     put(m, a64_add(A64_SUB, 0, q, K, n, A64_ASR, 31)); /* plus one for a negative dividend */
@@ -72,8 +70,8 @@ static void divs64(rl_masm *m, u32 q, u32 n, u64 d) {
     u32 s = 0;
     bool ok = rl_divi_magic(d, 64, 1, &mult, &s);
     rl_assert(ok);
-    constant(m, mult);
-    put(m, a64_smulh(K, n, K));
+    u32 c = rl_a64_constant(m, mult);
+    put(m, a64_smulh(K, n, c));
     if (mult >> 63) put(m, a64_add(A64_ADD, 1, K, K, n, A64_LSL, 0)); /* the multiplier counted as mult - 2^64 */
     if (s) put(m, a64_asr(1, K, K, s));
     put(m, a64_add(A64_SUB, 1, q, K, n, A64_ASR, 63));
@@ -117,8 +115,7 @@ u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm) {
     if (is_signed) (w == RL_W32 ? divs32(m, q, n, (u32)d) : divs64(m, q, n, d));
     else (w == RL_W32 ? divu32(m, q, n, (u32)d) : divu64(m, q, n, d));
     if (rem) {
-        constant(m, d);
-        put(m, a64_msub(w, r, q, K, n));
+        put(m, a64_msub(w, r, q, rl_a64_constant(m, d), n));
     } else if (negative) {
         rl_masm_neg(m, w, RL_REG_DIV_A, RL_REG_DIV_A);
     }

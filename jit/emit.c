@@ -37,6 +37,7 @@ static void charge_and_check(rl_emitter *e) {
     begin_segment(e);
     if (e->opt.no_fuel) return;
     rl_cold *c = rl_emit_cold(e, RL_COLD_YIELD);
+    c->at = e->m.loop;
     rl_masm_charge_check(&e->m, e->left, &c->label);
     c->back = RL_LABEL_INIT;
     rl_masm_bind(&e->m, &c->back);
@@ -82,6 +83,7 @@ static void write_colds(rl_emitter *e) {
         case RL_COLD_YIELD:
             rl_masm_yield(&e->m);
             rl_emit_row(e, rl_masm_pos(&e->m), c->offset, c->refund, RL_ROW_CALL);
+            rl_masm_loop_again(&e->m, c->at);
             rl_masm_jmp(&e->m, &c->back);
             break;
         case RL_COLD_EDGE: rl_merge_cold_edge(e, c); break;
@@ -184,6 +186,9 @@ static void emit_loop(rl_emitter *e) {
     params_to_slots(e, c->nparams);
     rl_merge_pins(e, c);
     if (e->checked) rl_emit_limit(e);
+    const rl_block_note *note = rl_note(e, c);
+    c->constants = !note->calls && (!e->m.loop || note->innermost);
+    if (c->constants) rl_masm_loop(&e->m, note->innermost);
     if (e->pins[e->cur_pins].tight) rl_masm_align(&e->m, 32);
     rl_masm_bind(&e->m, &c->label);
     charge_and_check(e);
@@ -409,6 +414,7 @@ static void emit_end(rl_emitter *e) {
     }
     bool segment = c->op == RL_OP_if || (c->op == RL_OP_block && c->merge);
     if (c->op == RL_OP_loop) {
+        if (c->constants) rl_masm_loop_end(&e->m);
         if (e->dead) {
             truncate_stack(e, c->height);
         } else if (c->pins != c->outer_pins) {

@@ -66,7 +66,8 @@ typedef struct rl_ctl {
     u8 op;             /* opcode: block, loop, if; 0 for the function itself */
     u8 type;           /* without proto: the result's type, if nresults is 1 */
     bool dead_entry;   /* the construct began in unreachable code */
-    bool else_taken;   /* if: the false edge is still waiting for its else or end */
+    bool else_taken : 1; /* if: the false edge is still waiting for its else or end */
+    bool constants : 1;  /* loop: rl_masm_loop is open */
     u16 nparams, nresults;
     const rl_proto *proto; /* block type, or NULL: no parameters, at most one result */
     u32 height;        /* operands below its parameters */
@@ -91,7 +92,7 @@ typedef struct rl_cold {
     u32 offset;            /* in the module, for the trap or return row */
     rl_label label;        /* enter here */
     rl_label back;         /* YIELD: continue here (bound) */
-    u32 at;                /* EDGE, RUN: index; TAIL: function; BOUND: log2 of the access; NEAR: its end */
+    u32 at;                /* YIELD: m.loop; EDGE, RUN: index; TAIL: function; BOUND: log2 of the access; NEAR: its end */
     u32 memarg;            /* BOUND: offset added after the sum wrapped */
 } rl_cold;
 

@@ -359,7 +359,7 @@ void rl_emit_fbin(rl_emitter *e, rl_fbin op, u8 type) {
     if (commutative && a.kind == RL_V_CONST) { rl_val t = a; a = b; b = t; }
     u8 hint = rl_vs_hint(e), d, ra;
     rl_mem mem;
-    if (op <= RL_FBIN_DIV && b.kind == RL_V_CONST && b.bits && e->memops) {
+    if (op <= RL_FBIN_DIV && b.kind == RL_V_CONST && b.bits) {
         ra = rl_vs_use(e, &a);
         d = rl_vs_dest(e, &a, NULL, true, hint);
         rl_masm_fbini(&e->m, op, (rl_type)type, d, ra, b.bits);

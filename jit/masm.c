@@ -26,13 +26,14 @@ void rl_masm_fini(rl_masm *m) {
     free(m->pool_uses);
     free(m->tables);
     free(m->label_uses);
+    free(m->loops);
     *m = (rl_masm){ 0 };
 }
 
 void rl_masm_reset(rl_masm *m) {
     m->p = m->base;
     m->failed = m->too_far = false;
-    m->pool_count = m->nuses = m->ntables = m->nlabel_uses = m->zero_at = 0;
+    m->pool_count = m->nuses = m->ntables = m->nlabel_uses = m->zero_at = m->nloops = m->loop = 0;
 }
 
 void rl_masm_grow(rl_masm *m, u32 bytes) {

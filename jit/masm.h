@@ -37,6 +37,8 @@ typedef struct rl_masm {
     u32 zero_at;               /* an instruction that compares register zero_reg with 0 ends here; 0: none (aarch64) */
     u8 zero_reg;
     bool zero_wide;
+    struct rl_loop *loops;     /* those with constants of their own (aarch64) */
+    u32 nloops, loops_cap, loop; /* loop: the innermost open one, index + 1; 0: none */
 } rl_masm;
 
 typedef enum rl_width { RL_W32, RL_W64 } rl_width;
@@ -157,6 +159,14 @@ void rl_masm_bind(rl_masm *m, rl_label *l);                       /* here; patch
 u32 rl_masm_switch(rl_masm *m, u8 index, u32 n);
 void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l);
 
+/* Around the body of a loop without calls, before its header and after its end: where instructions cannot hold a constant
+ * (aarch64), it is loaded once, before the loop, into a register of the masm's own. At most two are open: an outermost
+ * loop and, within it, an innermost one. Registers of the masm's own do not survive a yield: rl_masm_loop_again follows
+ * rl_masm_yield, with what m->loop was at the check. */
+void rl_masm_loop(rl_masm *m, bool innermost);
+void rl_masm_loop_end(rl_masm *m);
+void rl_masm_loop_again(rl_masm *m, u32 loop);
+
 /* ---- floats ---- */
 void rl_masm_fbin(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, u8 b);
 void rl_masm_fbinm(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, rl_mem b);  /* ADD SUB MUL DIV */
@@ -198,7 +208,7 @@ void rl_masm_charge(rl_masm *m, u32 k);                        /* fuel -= k; fla
 void rl_masm_charge_check(rl_masm *m, u32 k, rl_label *cold);  /* fuel -= k; below zero branches to cold */
 void rl_masm_yield(rl_masm *m);                                /* in cold code: call the yield glue; every register survives */
 void rl_masm_trap(rl_masm *m);                                 /* one trapping instruction; fault_pos is its position */
-void rl_masm_pool(rl_masm *m);                                 /* after the code: constants, and patches their uses */
+void rl_masm_pool(rl_masm *m);                                 /* after the code: loads of loops' constants, constants, and patches their uses */
 
 /* ---- whole stubs (rl_stub), into an empty masm; see jit/exec.h for what each does ---- */
 void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind);

@@ -27,6 +27,8 @@ static inline void put(rl_masm *m, u32 word) {
 /* ---- buffer ---- */
 
 void rl_masm_align(rl_masm *m, u32 to) {
+    u32 pos = rl_masm_pos(m), pad = (u32)rl_align(pos, to) - pos;
+    if (pad > 8) put(m, a64_b((i32)pad));
     while (rl_masm_pos(m) & (to - 1)) put(m, a64_nop());
 }
 
@@ -67,6 +69,79 @@ static void load_imm(rl_masm *m, u32 w, u32 d, u64 v) {
     if (first) put(m, a64_movw(inverted ? A64_MOVN : A64_MOVZ, w, d, 0, 0));
 }
 
+/* ---- constants of loops ----
+ *
+ * A word is reserved before the loop. When something was kept, it becomes a branch to code behind the function that loads
+ * it all and comes back; else it stays a no-op. Registers that nothing else in compiled code uses, and that no call
+ * preserves: x10 to x13, x30 (saved in the frame) and v21 to v30. An outermost loop has the first of each kind that it
+ * needs outside of its innermost ones, which have the others. */
+
+enum { LOOP_X = 5, LOOP_V = 10, OUTER_X = 1, OUTER_V = 3 };
+static const u8 loop_x[LOOP_X] = { 10, 11, 12, 13, 30 };
+
+struct rl_loop {
+    u32 at;          /* of the reserved word */
+    u32 outer;       /* the loop around it, index + 1 */
+    u8 x0, nx, xmax; /* registers loop_x[x0 .. x0 + nx), at most up to xmax */
+    u8 v0, nv, vmax;
+    u8 based;        /* bit i: x[i] is to be added to the memory base */
+    u16 wide;        /* bit i: v[i] is a double */
+    u64 x[LOOP_X], v[LOOP_V];
+};
+
+static u32 find_kept(const rl_masm *m, u32 loop, u64 v, bool based) {
+    for (; loop; loop = m->loops[loop - 1].outer) {
+        const struct rl_loop *l = &m->loops[loop - 1];
+        for (u32 i = 0; i < l->nx; i++)
+            if (l->x[i] == v && (l->based >> i & 1) == based) return loop_x[l->x0 + i];
+    }
+    return A64_ZR;
+}
+
+/* A register with v, or with the memory base plus v, for the loop's duration; A64_ZR: none is left. */
+static u32 kept_reg(rl_masm *m, u64 v, bool based) {
+    if (!m->loop || m->failed) return A64_ZR;
+    u32 r = find_kept(m, m->loop, v, based);
+    struct rl_loop *l = &m->loops[m->loop - 1];
+    if (r != A64_ZR || l->x0 + l->nx == l->xmax) return r;
+    l->based |= (u8)(based << l->nx);
+    l->x[l->nx] = v;
+    return loop_x[l->x0 + l->nx++];
+}
+
+static u32 keep_float(rl_masm *m, bool f64, u64 bits) {
+    if (!m->loop || m->failed || m->far) return FTMP;
+    for (u32 loop = m->loop; loop; loop = m->loops[loop - 1].outer) {
+        const struct rl_loop *l = &m->loops[loop - 1];
+        for (u32 i = 0; i < l->nv; i++)
+            if (l->v[i] == bits && (l->wide >> i & 1) == f64) return 21u + l->v0 + i;
+    }
+    struct rl_loop *l = &m->loops[m->loop - 1];
+    if (l->v0 + l->nv == l->vmax) return FTMP;
+    l->wide |= (u16)(f64 << l->nv);
+    l->v[l->nv] = bits;
+    return 21u + l->v0 + l->nv++;
+}
+
+/* v in some register: a kept one, or x17. */
+static u32 imm_reg(rl_masm *m, u32 w, u64 v) {
+    if (!w) v = (u32)v;
+    u32 r = kept_reg(m, v, false);
+    if (r != A64_ZR) return r;
+    load_imm(m, w, S1, v);
+    return S1;
+}
+
+u32 rl_a64_constant(rl_masm *m, u64 v) { return imm_reg(m, 1, v); }
+
+/* d = a +- size by a kept register: returns 0; else size */
+static u64 keep_sum(rl_masm *m, u32 w, u32 d, u32 a, u32 op, u64 size) {
+    u32 r = d == A64_SP || a == A64_SP ? (u32)A64_ZR : kept_reg(m, size, false);
+    if (r == A64_ZR) return size;
+    put(m, a64_add(op, w, d, a, r, A64_LSL, 0));
+    return 0;
+}
+
 /* d = a + imm, also from and to sp; through `via` when imm is large. No flags. */
 static void add_imm(rl_masm *m, u32 w, u32 d, u32 a, i64 imm, u32 via) {
     if (!w) imm = (i32)imm;
@@ -75,6 +150,7 @@ static void add_imm(rl_masm *m, u32 w, u32 d, u32 a, i64 imm, u32 via) {
     if (imm == 0 && d == a) return;
     if (a64_addi_ok(size)) {
         put(m, imm == 0 && d != A64_SP && a != A64_SP ? a64_mov(w, d, a) : a64_addi(op, w, d, a, (u32)size));
+    } else if ((size = keep_sum(m, w, d, a, op, size)) == 0) {
     } else if (size < 1u << 24 && moves_of(w, size) > 1) {
         put(m, a64_addi(op, w, d, a, (u32)size & ~4095u));
         put(m, a64_addi(op, w, d, d, (u32)size & 4095));
@@ -124,12 +200,15 @@ static void access_at(rl_masm *m, u32 access, u32 t, u32 base, i64 disp) {
 
 /* Linear memory: the address is below 2^33, so the sum cannot wrap, and it faults inside the reservation or not at all. */
 static void access_linear(rl_masm *m, u32 access, u32 t, rl_mem a) {
-    u32 base = A64(RL_REG_BASE);
+    u32 base = A64(RL_REG_BASE), kept;
     if (a.base == RL_NOREG) {
         access_at(m, access, t, base, a.disp);
     } else if (a.disp == 0) {
         m->fault = rl_masm_pos(m);
         put(m, a64_ldstx(access, t, base, A64(a.base), A64_UXTX, false));
+    } else if ((kept = kept_reg(m, (u64)a.disp, true)) != A64_ZR) {
+        m->fault = rl_masm_pos(m);
+        put(m, a64_ldstx(access, t, kept, A64(a.base), A64_UXTX, false));
     } else if (offset_ok(access, a.disp) || unscaled_ok(a.disp)) {
         put(m, a64_add(A64_ADD, 1, S1, base, A64(a.base), A64_LSL, 0));
         access_at(m, access, t, S1, a.disp);
@@ -245,10 +324,10 @@ void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) {
 }
 void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at) { rl_masm_ld_frame(m, kind, s, at); }
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
-    u32 s = A64_ZR;
-    if (imm) {
-        u32 keep = kind == RL_ST_8 ? 0xff : kind == RL_ST_16 ? 0xffff : UINT32_MAX;
-        load_imm(m, kind == RL_ST_64, S2, kind == RL_ST_64 ? (u64)(i64)imm : (u32)imm & keep);
+    u32 s = A64_ZR, mask = kind == RL_ST_8 ? 0xff : kind == RL_ST_16 ? 0xffff : UINT32_MAX;
+    u64 v = kind == RL_ST_64 ? (u64)(i64)imm : (u32)imm & mask;
+    if (imm && (s = kept_reg(m, v, false)) == A64_ZR) {
+        load_imm(m, kind == RL_ST_64, S2, v);
         s = S2;
     }
     access_mem(m, access_of[kind], s, a);
@@ -298,8 +377,7 @@ static void logical_imm(rl_masm *m, u32 op, u32 w, u32 d, u32 a, u64 v) {
     } else if (a64_mask(w, v, &field)) {
         put(m, a64_logi(op, w, d, a, field));
     } else {
-        load_imm(m, w, S1, v);
-        put(m, a64_log(op, w, d, a, S1, A64_LSL, 0));
+        put(m, a64_log(op, w, d, a, imm_reg(m, w, v), A64_LSL, 0));
     }
 }
 
@@ -316,8 +394,7 @@ static void mul_imm(rl_masm *m, u32 w, u32 d, u32 a, u64 v) {
         put(m, a64_add(A64_SUB, w, S1, a, a, A64_LSL, (u32)__builtin_ctzll(v + 1)));
         put(m, a64_add(A64_SUB, w, d, A64_ZR, S1, A64_LSL, 0));
     } else {
-        load_imm(m, w, S1, v);
-        put(m, a64_mul(w, d, a, S1));
+        put(m, a64_mul(w, d, a, imm_reg(m, w, v)));
     }
 }
 
@@ -474,8 +551,7 @@ void rl_masm_cmpi(rl_masm *m, rl_width w, u8 a, i64 imm) {
         put(m, a64_addi(imm < 0 ? A64_ADDS : A64_SUBS, w, A64_ZR, A64(a), (u32)size));
         if (!imm) compares_zero(m, w, A64(a));
     } else {
-        load_imm(m, w, S1, (u64)imm);
-        cmp(m, w, A64(a), S1);
+        cmp(m, w, A64(a), imm_reg(m, w, (u64)imm));
     }
 }
 void rl_masm_cmpm(rl_masm *m, rl_width w, u8 a, rl_mem b) {
@@ -492,8 +568,7 @@ void rl_masm_testi(rl_masm *m, rl_width w, u8 a, i64 imm) {
     if (a64_mask(w, (u64)imm, &field)) {
         put(m, a64_logi(A64_ANDS, w, A64_ZR, A64(a), field));
     } else {
-        load_imm(m, w, S1, (u64)imm);
-        put(m, a64_log(A64_ANDS, w, A64_ZR, A64(a), S1, A64_LSL, 0));
+        put(m, a64_log(A64_ANDS, w, A64_ZR, A64(a), imm_reg(m, w, (u64)imm), A64_LSL, 0));
     }
 }
 void rl_masm_fcmp(rl_masm *m, rl_type t, rl_cc cc, u8 a, u8 b) {
@@ -564,6 +639,44 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l) {
     else wait_for(m, l, at | RL_TABLE_ENTRY);
 }
 
+void rl_masm_loop(rl_masm *m, bool innermost) {
+    if (m->failed || !rl_masm_more(m, &m->loops, m->nloops, &m->loops_cap, sizeof *m->loops)) return;
+    u32 x0 = m->loop ? OUTER_X : 0, v0 = m->loop ? OUTER_V : 0;
+    m->loops[m->nloops++] = (struct rl_loop){ .at = rl_masm_pos(m), .outer = m->loop, .x0 = (u8)x0, .v0 = (u8)v0,
+                                             .xmax = innermost ? LOOP_X : OUTER_X, .vmax = innermost ? LOOP_V : OUTER_V };
+    m->loop = m->nloops;
+    put(m, a64_nop());
+}
+
+void rl_masm_loop_end(rl_masm *m) {
+    if (m->loop) m->loop = m->loops[m->loop - 1].outer;
+}
+
+void rl_masm_loop_again(rl_masm *m, u32 loop) {
+    for (; loop && !m->failed; loop = m->loops[loop - 1].outer) {
+        const struct rl_loop l = m->loops[loop - 1];
+        rl_masm_room(m, 512);
+        for (u32 i = 0; i < l.nx; i++) {
+            u32 r = loop_x[l.x0 + i];
+            if (l.based >> i & 1) add_imm(m, 1, r, A64(RL_REG_BASE), (i64)l.x[i], S1);
+            else load_imm(m, 1, r, l.x[i]);
+        }
+        for (u32 i = 0; i < l.nv; i++) load_float(m, l.wide >> i & 1, 21u + l.v0 + i, l.v[i]);
+    }
+}
+
+/* The code that the reserved words branch to. */
+static void load_loops(rl_masm *m) {
+    for (u32 i = 0; i < m->nloops && !m->failed; i++) {
+        struct rl_loop *l = &m->loops[i];
+        if (!l->nx && !l->nv) continue;
+        rl_store32(m->base + l->at, a64_b((i32)(rl_masm_pos(m) - l->at)));
+        l->outer = 0;
+        rl_masm_loop_again(m, i + 1);
+        put(m, a64_b((i32)(l->at + 4 - rl_masm_pos(m))));
+    }
+}
+
 /* ---- floats ---- */
 
 static const u8 fbin_of[] = { [RL_FBIN_ADD] = A64_FADD, [RL_FBIN_SUB] = A64_FSUB, [RL_FBIN_MUL] = A64_FMUL, [RL_FBIN_DIV] = A64_FDIV,
@@ -594,8 +707,9 @@ void rl_masm_fbinm(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, rl_mem b) {
     fbin(m, op, t == RL_F64, A64(d), A64(a), FTMP);
 }
 void rl_masm_fbini(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, u64 bits) {
-    load_float(m, t == RL_F64, FTMP, bits);
-    fbin(m, op, t == RL_F64, A64(d), A64(a), FTMP);
+    u32 r = keep_float(m, t == RL_F64, t == RL_F64 ? bits : (u32)bits);
+    if (r == FTMP) load_float(m, t == RL_F64, FTMP, bits);
+    fbin(m, op, t == RL_F64, A64(d), A64(a), r);
 }
 
 void rl_masm_fun(rl_masm *m, rl_fun op, rl_type t, u8 d, u8 a) {
@@ -789,6 +903,7 @@ void rl_masm_trap(rl_masm *m) {
 }
 
 void rl_masm_pool(rl_masm *m) {
+    load_loops(m);
     u32 bytes = m->pool_count * 8;
     if (!bytes) return;
     rl_masm_room(m, bytes + 32);

@@ -559,6 +559,11 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l) {
     }
 }
 
+/* Instructions hold any constant. */
+void rl_masm_loop(rl_masm *m, bool innermost) { (void)m, (void)innermost; }
+void rl_masm_loop_end(rl_masm *m) { (void)m; }
+void rl_masm_loop_again(rl_masm *m, u32 loop) { (void)m, (void)loop; }
+
 /* ---- floats ---- */
 
 #define SIGN32 0x8000000080000000u
