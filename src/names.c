@@ -178,3 +178,10 @@ bool rl_names_text(rl_names *n, u64 pid, char *buf, size_t size) {
     if (at) rl_utf8_printable(buf); /* guests chose it */
     return at;
 }
+
+u32 rl_names_count(rl_names *n) {
+    pthread_mutex_lock(&n->lock);
+    u32 count = n->by_hash.count; /* names whose hashes are the same count once */
+    pthread_mutex_unlock(&n->lock);
+    return count;
+}

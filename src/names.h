@@ -38,6 +38,7 @@ rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, 
 void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid);
 /* The process is gone: so are its names and what it had reserved. */
 void rl_names_forget(rl_names *n, u64 pid);
+u32 rl_names_count(rl_names *n);
 /* "'a' / 'b'" for reports: what follows the third slash of each name of pid, as the old runtime shows it. False: none. */
 bool rl_names_text(rl_names *n, u64 pid, char *buf, size_t size);
 

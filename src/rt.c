@@ -130,9 +130,11 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     rl_worker *w = rt->workers;
     rl_conf *conf = rl_conf_new();
     rl_err e = conf ? fill_conf(conf, c, d) : RL_ERR_NOMEM;
+    if (!e && c->prometheus) e = rl_upper_host.observe(rt, c->prometheus, d);
     if (!e) e = start_root(rt, m, conf, d);
     rl_conf_put(conf);
     if (e) {
+        rl_upper_host.unobserve(rt);
         rl_diag_set(d, e, "%s", rl_err_text(e));
         return 1;
     }
@@ -142,6 +144,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     rl_worker_run(w);
     rl_workers_join(rt);
     rl_attach_close(rt);
+    rl_upper_host.unobserve(rt);
     if (c->handle_signals) release_signals(old);
     return atomic_load(&rt->status);
 }

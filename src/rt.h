@@ -12,6 +12,7 @@
 
 #include "jit/code.h"
 #include "jit/module.h"
+#include "src/addr.h"
 #include "src/base/err.h"
 
 typedef struct rl_rt rl_rt;
@@ -56,6 +57,7 @@ typedef struct rl_rt_config {
     bool no_spawn, no_compile, no_configs; /* rights the root process does not get    */
     bool limit_net;                        /* the root reaches only what `net` names */
     const char *const *net; u32 nnet;      /* rules, see rl_reach_add                 */
+    const rl_addr *prometheus;             /* where metrics are served; NULL: nowhere         */
     const char *dns;                       /* name servers, "ADDRESS[:PORT],…"; NULL: the system's */
 
     /* limits of the root process, and so of all (a child never gets more) */

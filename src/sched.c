@@ -160,6 +160,7 @@ static void delayed_due(rl_worker *w, rl_delayed *d) {
     rl_msg *m = d->msg;
     u64 target = d->target, owner = d->owner, id = d->id;
     d->msg = NULL;
+    w->events[RL_EVENT_timers_completed]++;
     if (!owner) free(d);
     rl_send(w->rt, target, m); /* target 0 is nobody */
     /* d is the owner's from here: it may free it at any time once it knows, or at its end */

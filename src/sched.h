@@ -13,6 +13,13 @@
 #include "src/spare.h"
 #include "src/stack.h"
 
+typedef enum rl_event {
+#define EVENT(name) RL_EVENT_##name,
+#include "src/events.def"
+#undef EVENT
+    RL_EVENT_COUNT
+} rl_event;
+
 /* What a timer belongs to (rl_timer.kind). */
 typedef enum rl_due { RL_DUE_PROC, RL_DUE_SEND, RL_DUE_RUN } rl_due;
 
@@ -52,6 +59,7 @@ typedef struct rl_worker {
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
     u32 seed;          /* whom to steal from first */
     rl_rt_stats stats; /* but what the runtime counts for all */
+    u64 events[RL_EVENT_COUNT];
 } rl_worker;
 
 struct rl_rt {
@@ -74,6 +82,8 @@ struct rl_rt {
     rl_halt halt;
     struct rl_attach *attach;  /* the socket for onlookers; NULL: not open. The first worker's */
     rl_timer deadline;
+    struct rl_metrics *metrics;   /* of guests, while there is an exporter; else NULL */
+    struct rl_exporter *exporter;
     FILE *log;
 };
 

@@ -41,6 +41,7 @@ static bool link_end(rl_proc *p, rl_msg *m) {
         return false;
     }
     m->sig = RL_SIG_LINK_DIED;
+    p->worker->events[RL_EVENT_link_died]++;
     save(p, m);
     return true;
 }
@@ -57,8 +58,11 @@ static void alarm_rings(rl_proc *p, rl_msg *m) {
 static bool take(rl_proc *p, rl_msg *m) {
     switch ((rl_sig)m->sig) {
     case RL_SIG_DATA:
-    case RL_SIG_LINK_DIED:
-    case RL_SIG_PROCESS_DIED: save(p, m); return true;
+    case RL_SIG_LINK_DIED: save(p, m); return true;
+    case RL_SIG_PROCESS_DIED:
+        p->worker->events[RL_EVENT_process_died]++;
+        save(p, m);
+        return true;
     case RL_SIG_KILL: p->dying = RL_DYING_KILLED; break;
     case RL_SIG_LINK_END: return link_end(p, m);
     case RL_SIG_LINK:
@@ -84,6 +88,7 @@ static bool take(rl_proc *p, rl_msg *m) {
     }
     case RL_SIG_COUNT: break;
     }
+    p->worker->events[RL_EVENT_signals]++;
     return false;
 }
 

@@ -6,6 +6,8 @@
 #include "jit/instance.h"
 #include "src/conf.h"
 
+struct rl_rt;
+
 typedef struct rl_upper {
     /* Files, arguments and environment by a config; clones of it for each process. */
     rl_err (*wasi_new)(const rl_conf *c, struct rl_wasi **out, rl_diag *d);
@@ -19,6 +21,9 @@ typedef struct rl_upper {
     const char *(*nearest)(const rl_name *ns, const rl_name *name, char *buf, size_t size);
     /* Releases a resource of that kind (rl_resource), from RL_RES_DNS on. */
     void (*const *drop)(void *object);
+    /* Starts and ends the exporter of metrics. Ending is fine when it has not started. */
+    rl_err (*observe)(struct rl_rt *rt, const rl_addr *at, rl_diag *d);
+    void (*unobserve)(struct rl_rt *rt);
     rl_err (*init)(void); /* once, before anything else; thread-safe */
 } rl_upper;
 

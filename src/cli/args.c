@@ -146,6 +146,7 @@ static bool store(rl_args *a, rl_opt opt, const char *text) {
     switch (o->kind) {
     case RL_OPT_flag: *(bool *)field = true; return true;
     case RL_OPT_text: *(const char **)field = text; return true;
+    case RL_OPT_maybe: *(const char **)field = text ? text : ""; return true;
     case RL_OPT_list: return append(field, text);
     case RL_OPT_number: return parse_number(o, text, field);
     case RL_OPT_bytes: return parse_bytes(o, text, field);
@@ -161,13 +162,15 @@ enum { LONG = 256 }; /* getopt's value for a long option is LONG + its rl_opt */
 
 /* The options of one command, and --help and --version, as getopt_long wants them. */
 static void option_table(rl_cmd c, struct option out[RL_OPT_COUNT + 3]) {
+    static const int values[] = {[RL_OPT_flag] = no_argument, [RL_OPT_maybe] = optional_argument, [RL_OPT_text] = required_argument,
+                                 [RL_OPT_list] = required_argument, [RL_OPT_number] = required_argument, [RL_OPT_bytes] = required_argument,
+                                 [RL_OPT_seconds] = required_argument, [RL_OPT_choice] = required_argument};
     u32 n = 0;
     out[n++] = (struct option){"help", no_argument, NULL, 'h'};
     out[n++] = (struct option){"version", no_argument, NULL, 'V'};
     for (int o = 0; o < RL_OPT_COUNT; o++)
         if (rl_opt_rows[o].commands >> c & 1)
-            out[n++] = (struct option){rl_opt_rows[o].name,
-                                       rl_opt_rows[o].kind == RL_OPT_flag ? no_argument : required_argument, NULL, LONG + o};
+            out[n++] = (struct option){rl_opt_rows[o].name, values[rl_opt_rows[o].kind], NULL, LONG + o};
     out[n] = (struct option){0};
 }
 

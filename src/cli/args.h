@@ -20,11 +20,12 @@ typedef enum rl_opt {
     RL_OPT_COUNT
 } rl_opt;
 
-typedef enum rl_opt_kind { RL_OPT_flag, RL_OPT_text, RL_OPT_list, RL_OPT_number, RL_OPT_bytes, RL_OPT_seconds,
+typedef enum rl_opt_kind { RL_OPT_flag, RL_OPT_text, RL_OPT_maybe, RL_OPT_list, RL_OPT_number, RL_OPT_bytes, RL_OPT_seconds,
                            RL_OPT_choice } rl_opt_kind;
 
 typedef bool rl_arg_flag;
 typedef const char *rl_arg_text;
+typedef const char *rl_arg_maybe; /* "": given without a value */
 typedef struct rl_arg_list { const char **v; u32 n; } rl_arg_list; /* strings belong to argv */
 typedef u64 rl_arg_number;
 typedef u64 rl_arg_bytes;

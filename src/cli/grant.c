@@ -147,6 +147,15 @@ static rl_err grant_listeners(const rl_args *a, rl_grants *g) {
     return RL_OK;
 }
 
+static rl_err grant_exporter(const rl_args *a, rl_grants *g, rl_rt_config *c) {
+    if (!rl_args_given(a, RL_OPT_prometheus)) return RL_OK;
+    const char *text = *a->prometheus ? a->prometheus : "127.0.0.1:9927";
+    c->prometheus = &g->prometheus;
+    if (rl_addr_parse(text, strlen(text), &g->prometheus)) return RL_OK;
+    rl_cli_usage("--prometheus wants ADDRESS:PORT, not \"%s\"", text);
+    return RL_ERR_USAGE;
+}
+
 /* What is wrong with a rule is said here, before anything runs. */
 static rl_err check_net(const rl_args *a) {
     rl_reach *r = rl_reach_new(NULL);
@@ -182,6 +191,7 @@ rl_err rl_grants_init(const rl_args *a, rl_grants *g, rl_rt_config *c) {
     RL_TRY(grant_rights(a, c));
     RL_TRY(check_net(a));
     RL_TRY(grant_listeners(a, g));
+    RL_TRY(grant_exporter(a, g, c));
     c->socks = g->socks, c->nsocks = g->nsocks;
     c->dirs = g->dirs, c->ndirs = g->ndirs;
     c->env = g->env, c->nenv = g->nenv;

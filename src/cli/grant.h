@@ -12,6 +12,7 @@ typedef struct rl_grants {
     const char **env; u32 nenv;
     int *socks; u32 nsocks;    /* listening */
     char listen_fds[2][40];    /* variables about them */
+    rl_addr prometheus;
     u64 *vals; u32 nvals;      /* --invoke: arguments as words */
 } rl_grants;
 

@@ -6,6 +6,7 @@
 
 #include "src/base/map.h"
 #include "src/base/once.h"
+#include "src/host/metrics.h"
 #include "src/host/net.h"
 #include "src/host/wasi.h"
 #include "src/upper.h"
@@ -150,4 +151,17 @@ static void (*const drop[RL_RES_COUNT])(void *) = {
     [RL_RES_SQLITE_STATEMENT] = drop_nothing,
 };
 
-const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_capture, import, nearest, drop, init };
+static rl_err observe(rl_rt *rt, const rl_addr *at, rl_diag *d) {
+    if (!(rt->metrics = rl_metrics_new())) return RL_ERR_NOMEM;
+    rt->exporter = rl_exporter_start(rt, rt->metrics, at, d);
+    return rt->exporter ? RL_OK : RL_ERR_IO;
+}
+
+static void unobserve(rl_rt *rt) {
+    rl_exporter_stop(rt->exporter);
+    rl_metrics_free(rt->metrics);
+    rt->exporter = NULL;
+    rt->metrics = NULL;
+}
+
+const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_capture, import, nearest, drop, observe, unobserve, init };

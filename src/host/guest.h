@@ -46,6 +46,8 @@ rl_msg *rl_guest_data_open(rl_host *h);
 /* Releases a process's hold on a SQLite connection, and the statements with it. */
 void rl_sqlite_drop(void *connection);
 
+static inline void rl_guest_event(rl_host *h, rl_event e) { rl_proc_of(h)->worker->events[e]++; }
+
 /* When a timeout in milliseconds from now ends. */
 i64 rl_guest_deadline(u64 timeout_ms);
 

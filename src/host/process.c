@@ -79,7 +79,9 @@ i32 rl_host_process_compile_module(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
 }
 
 void rl_host_process_drop_module(rl_host *h, i64 id) {
-    if (rl_guest_res(h, RL_RES_MODULE, id, "module")) rl_prog_put(rl_proc_del(rl_proc_of(h), RL_RES_MODULE, (u64)id));
+    if (!rl_guest_res(h, RL_RES_MODULE, id, "module")) return;
+    rl_guest_event(h, RL_EVENT_modules_dropped);
+    rl_prog_put(rl_proc_del(rl_proc_of(h), RL_RES_MODULE, (u64)id));
 }
 
 /* ---- configurations ---- */
@@ -91,13 +93,18 @@ i64 rl_host_process_create_config(rl_host *h) {
     u64 id;
     if (!p->conf->can_configure) return -1;
     rl_conf *c = rl_conf_new();
-    if (c && !rl_proc_add(p, RL_RES_CONFIG, c, &id)) return (i64)id;
+    if (c && !rl_proc_add(p, RL_RES_CONFIG, c, &id)) {
+        rl_guest_event(h, RL_EVENT_configs_created);
+        return (i64)id;
+    }
     rl_conf_put(c);
     return -1;
 }
 
 void rl_host_process_drop_config(rl_host *h, i64 id) {
-    if (conf_of(h, id)) rl_conf_put(rl_proc_del(rl_proc_of(h), RL_RES_CONFIG, (u64)id));
+    if (!conf_of(h, id)) return;
+    rl_guest_event(h, RL_EVENT_configs_dropped);
+    rl_conf_put(rl_proc_del(rl_proc_of(h), RL_RES_CONFIG, (u64)id));
 }
 
 /* A setter and a getter for one field: GETTER returns `field`, SETTER stores `value`. */

@@ -6,12 +6,14 @@ static rl_names *names(rl_host *h) { return &rl_proc_of(h)->worker->rt->names; }
 
 void rl_host_registry_put(rl_host *h, i32 ptr, i32 len, i64 node, i64 pid) {
     const char *name = rl_guest_text(h, ptr, len);
+    if (name) rl_guest_event(h, RL_EVENT_registry_write);
     if (name && rl_names_put(names(h), name, (u32)len, (u64)node, (u64)pid)) rl_exec_fail(&h->exec, "out of memory");
 }
 
 i32 rl_host_registry_get(rl_host *h, i32 ptr, i32 len, i32 node_ptr, i32 pid_ptr) {
     u64 node, pid;
     const char *name = rl_guest_text(h, ptr, len);
+    if (name) rl_guest_event(h, RL_EVENT_registry_read);
     if (!name || rl_names_get(names(h), name, (u32)len, &node, &pid) != RL_NAME_TAKEN) return 1;
     if (rl_guest_put64(h, node_ptr, node)) rl_guest_put64(h, pid_ptr, pid);
     return 0;
@@ -19,5 +21,7 @@ i32 rl_host_registry_get(rl_host *h, i32 ptr, i32 len, i32 node_ptr, i32 pid_ptr
 
 void rl_host_registry_remove(rl_host *h, i32 ptr, i32 len) {
     const char *name = rl_guest_text(h, ptr, len);
-    if (name) rl_names_remove(names(h), name, (u32)len);
+    if (!name) return;
+    rl_guest_event(h, RL_EVENT_registry_deletion);
+    rl_names_remove(names(h), name, (u32)len);
 }

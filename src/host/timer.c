@@ -28,11 +28,14 @@ i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
     rl_worker_lock(w);
     rl_wheel_arm(&w->wheel, &d->timer, RL_MIN(at, INT64_MAX - 1)); /* never, but in the wheel, so that it is freed */
     rl_worker_unlock(w);
+    rl_guest_event(h, RL_EVENT_timers_started);
     return (i64)d->id;
 }
 
 i32 rl_host_timer_cancel_timer(rl_host *h, i64 id) {
     rl_proc *p = rl_proc_of(h);
     rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, (u64)id);
-    return d && rl_delayed_drop(d);
+    bool cancelled = d && rl_delayed_drop(d);
+    if (cancelled) rl_guest_event(h, RL_EVENT_timers_canceled);
+    return cancelled;
 }

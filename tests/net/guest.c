@@ -183,6 +183,36 @@ RILLE_ENTRY(holder)(int64_t what) {
     rille_sleep(3600000);
 }
 
+// ---- metrics ----
+
+RILLE_ENTRY(nothing)(int64_t unused) { (void)unused; }
+
+static void count_things(void) {
+    static const char name[] = "guest.requests", gauge[] = "guest-level", histogram[] = "2 times", latin[] = "caf\xc3\xa9";
+    rille_metrics_increment_counter(A(name), sizeof name - 1);
+    rille_metrics_counter(A(name), sizeof name - 1, 41);
+    rille_metrics_gauge(A(gauge), sizeof gauge - 1, 2.5);
+    rille_metrics_increment_gauge(A(gauge), sizeof gauge - 1, 1);
+    rille_metrics_decrement_gauge(A(gauge), sizeof gauge - 1, 10);
+    for (int i = 0; i < 10; i++) rille_metrics_histogram(A(histogram), sizeof histogram - 1, i);
+    rille_metrics_histogram(A(histogram), sizeof histogram - 1, __builtin_inf());
+    rille_metrics_gauge(A(latin), sizeof latin - 1, __builtin_nan(""));
+    rille_metrics_gauge(A(name), sizeof name - 1, 7); // a counter already
+    rille_process_drop_config(rille_process_create_config());
+    rille_process_create_config();
+    rille_registry_put(A(name), 5, 0, rille_self());
+    rille_registry_put(A(gauge), 6, 0, rille_self());
+    rille_registry_remove(A(gauge), 6);
+    rille_message_create_data(0, 0);
+    int64_t timer = rille_timer_send_after(rille_self(), 1);
+    rille_receive(-1);
+    rille_message_create_data(0, 0);
+    timer = rille_timer_send_after(rille_self(), 100000);
+    rille_timer_cancel_timer(timer);
+    int64_t p = rille_spawn("nothing", 0);
+    while (rille_process_exists(p)) rille_sleep(1);
+}
+
 int main(int argc, char **argv) {
     const char *scene = argc > 1 ? argv[1] : "";
     int number = argc > 2 ? atoi(argv[2]) : 0;
@@ -216,6 +246,15 @@ int main(int argc, char **argv) {
         put((int64_t)id, "ping\n", 1);
         r = rille_networking_tls_read((int64_t)id, A(b), sizeof b, A(&n));
         say("read: %s %.*s", how(r, n), r ? 0 : (int)n, b);
+    } else if (!strcmp(scene, "metrics")) {
+        count_things();
+        for (int i = 0; i < number; i++) { // very many names
+            char name[40];
+            int n = snprintf(name, sizeof name, "series.%d", i);
+            rille_metrics_increment_counter(A(name), n);
+        }
+        say("counted");
+        rille_sleep(3600000);
     } else if (!strcmp(scene, "kill")) { // one that listens, one that is connected, one that is connecting
         int64_t p[3] = {rille_spawn("holder", 1), rille_spawn("holder", 2 * number), rille_spawn("holder", 2 * atoi(argv[3]))};
         rille_sleep(300);
