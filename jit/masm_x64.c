@@ -80,12 +80,6 @@ static inline x64_mem resolve(rl_masm *m, rl_mem a) {
     return (x64_mem){ a.base == RL_NOREG ? X64_NONE : a.base, a.index == RL_NOREG ? RL_RSP : a.index, a.scale, 0, (i32)a.disp };
 }
 
-/* Linear memory of a flavour at base + disp. */
-static inline x64_mem at_linear(const rl_masm *m, u8 base, i32 disp) {
-    if (m->flavour == RL_FLAVOUR_GUARDED_GS) return (x64_mem){ base, RL_RSP, 0, X64_GS, disp };
-    return (x64_mem){ base, RL_REG_BASE, 0, 0, disp }; /* r13 as base would cost a displacement */
-}
-
 /* Resolves and notes the position of the instruction that follows. */
 static inline x64_mem touch(rl_masm *m, rl_mem a) {
     x64_mem r = resolve(m, a);
@@ -176,7 +170,8 @@ void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) {
 void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { rl_masm_ld(m, kind, s, a); } /* rows say which way */
 void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp) {
     m->fault = rl_masm_pos(m);
-    m->p = x64_access(m->p, &ldst_row[kind], d, at_linear(m, base, disp));
+    if (RL_LIKELY(m->flavour == RL_FLAVOUR_GUARDED_GS)) m->p = x64_access_gs(m->p, &ldst_row[kind], d, base, disp);
+    else m->p = x64_access(m->p, &ldst_row[kind], d, (x64_mem){ base, RL_REG_BASE, 0, 0, disp }); /* r13 as base would cost a displacement */
 }
 void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp) { rl_masm_ld_linear(m, kind, s, base, disp); }
 void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) { m->p = x64_access_frame(m->p, &ldst_row[kind], d, at); }
@@ -202,7 +197,10 @@ void rl_masm_lea(rl_masm *m, rl_width w, u8 d, rl_mem a) {
         a.base = a.index;
         a.index = t;
     }
-    m->p = x64_lea(m->p, w, d, resolve(m, a));
+    if (RL_LIKELY(a.base != RL_NOREG))
+        m->p = x64_rm_base(m->p, X64_LEA | X64_WIDTH(w), d, a.base, a.index == RL_NOREG ? RL_RSP : a.index, a.scale, (i32)a.disp);
+    else
+        m->p = x64_lea(m->p, w, d, resolve(m, a));
 }
 
 /* ---- integers ---- */

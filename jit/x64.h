@@ -153,6 +153,13 @@ static inline u8 *x64_rr(u8 *p, u32 op, u32 reg, u32 rm) {
     rl_store64(p, (u64)body << (8 * used) | (rex & -used));
     return p + used + size + 1;
 }
+/* The same for one opcode byte without prefix, which most are; w: 0 or 1. */
+static inline u8 *x64_rr1(u8 *p, u32 opcode, u32 w, u32 reg, u32 rm) {
+    u32 rex = 0x40 | w << 3 | (reg >> 1 & 4) | (rm >> 3 & 1), used = rex != 0x40;
+    u32 body = opcode | (0xc0 | (reg & 7) << 3 | (rm & 7)) << 8;
+    rl_store32(p, body << (8 * used) | (rex & -used));
+    return p + used + 2;
+}
 /* The common case of x64_rm: a base register, no rip, no prefixes but the given. index: RL_RSP for none. */
 static inline __attribute__((always_inline)) u8 *x64_rm_base(u8 *p, u32 op, u32 reg, u32 base, u32 index, u32 scale, i32 disp) {
     p = x64_mandatory(p, op);
@@ -215,6 +222,13 @@ static inline __attribute__((always_inline)) u8 *x64_access(u8 *p, const x64_row
     tail |= none ? 0 : small ? 0x40 : 0x80;
     return x64_row_put(p, o, reg, rex, tail, size, (u32)a.disp, disp_size);
 }
+/* Base register and displacement, in the segment. */
+static inline __attribute__((always_inline)) u8 *x64_access_gs(u8 *p, const x64_row *o, u32 reg, u32 base, i32 disp) {
+    u32 low = base & 7, none = disp == 0 && low != 5, small = disp == (i8)disp, sib = low == 4;
+    *p++ = 0x65;
+    u32 tail = low | (none ? 0 : small ? 0x40 : 0x80) | (sib ? 0x2400 : 0);
+    return x64_row_put(p, o, reg, base >> 3 & 1, tail, 1 + sib, (u32)disp, none ? 0 : small ? 1 : 4);
+}
 /* VEX, 128 bits or scalar: reg = v op rm */
 static inline u8 *x64_vrr(u8 *p, u32 op, u32 reg, u32 v, u32 rm) {
     p = x64_vex(p, op, reg, v, 0, rm);
@@ -228,7 +242,7 @@ static inline u8 *x64_vrm(u8 *p, u32 op, u32 reg, u32 v, x64_mem a) {
 }
 
 /* ---- moves ---- */
-static inline u8 *x64_mov_rr(u8 *p, u32 w, u32 d, u32 s) { return x64_rr(p, X64_MOV_ST | X64_WIDTH(w), s, d); }
+static inline u8 *x64_mov_rr(u8 *p, u32 w, u32 d, u32 s) { return x64_rr1(p, X64_MOV_ST, w, s, d); }
 /* d = imm, 64 bits: the shortest of the three forms. Flags survive. */
 static inline u8 *x64_movi(u8 *p, u32 d, u64 imm) {
     if (RL_LIKELY(imm <= UINT32_MAX)) {
@@ -267,16 +281,16 @@ static inline u8 *x64_push(u8 *p, u32 r) { return x64_head(p, 0x50 | (r & 7), 0,
 static inline u8 *x64_pop(u8 *p, u32 r) { return x64_head(p, 0x58 | (r & 7), 0, 0, r); }
 
 /* ---- integers ---- */
-static inline u8 *x64_alu_rr(u8 *p, u32 n, u32 w, u32 d, u32 s) { return x64_rr(p, (n << 3 | 1) | X64_WIDTH(w), s, d); }
+static inline u8 *x64_alu_rr(u8 *p, u32 n, u32 w, u32 d, u32 s) { return x64_rr1(p, n << 3 | 1, w, s, d); }
 static inline u8 *x64_alu_rm(u8 *p, u32 n, u32 w, u32 d, x64_mem a) { return x64_rm(p, (n << 3 | 3) | X64_WIDTH(w), d, a); }
 static inline u8 *x64_alu_ri(u8 *p, u32 n, u32 w, u32 d, i32 imm) {
     if (imm == (i8)imm) {
-        p = x64_rr(p, 0x83 | X64_WIDTH(w), n, d);
+        p = x64_rr1(p, 0x83, w, n, d);
         *p = (u8)imm;
         return p + 1;
     }
     if (d == RL_RAX) p = x64_head(p, (n << 3 | 5) | X64_WIDTH(w), 0, 0, 0);
-    else p = x64_rr(p, 0x81 | X64_WIDTH(w), n, d);
+    else p = x64_rr1(p, 0x81, w, n, d);
     return x64_put32(p, (u32)imm);
 }
 static inline u8 *x64_alu_mi(u8 *p, u32 n, u32 w, x64_mem a, i32 imm) {
@@ -308,10 +322,10 @@ static inline u8 *x64_rorx(u8 *p, u32 w, u32 d, u32 a, u32 count) {
     *p = (u8)count;
     return p + 1;
 }
-static inline u8 *x64_test_rr(u8 *p, u32 w, u32 a, u32 b) { return x64_rr(p, X64_TEST | X64_WIDTH(w), b, a); }
+static inline u8 *x64_test_rr(u8 *p, u32 w, u32 a, u32 b) { return x64_rr1(p, X64_TEST, w, b, a); }
 static inline u8 *x64_test_i(u8 *p, u32 w, u32 a, i32 imm) {
     if (a == RL_RAX) p = x64_head(p, 0xa9 | X64_WIDTH(w), 0, 0, 0);
-    else p = x64_rr(p, 0xf7 | X64_WIDTH(w), 0, a);
+    else p = x64_rr1(p, 0xf7, w, 0, a);
     return x64_put32(p, (u32)imm);
 }
 static inline u8 *x64_test_i8(u8 *p, u32 a, u32 imm) {
