@@ -1,8 +1,8 @@
 /* rl_masm_divi for aarch64: division by constants as multiplication by a scaled reciprocal, after Granlund and
  * Montgomery, "Division by invariant integers using multiplication" (1994).
  *
- * Invariant: dividend in RL_REG_DIV_A, quotient to there or remainder to RL_REG_DIV_D; besides these only x17 and x15
- * are written. Pure functions of the divisor, any thread. Not taken: Lemire's remainder without a quotient, which saves
+ * Invariant: besides the quotient's or remainder's register only x17 and x15 are written, and before the last
+ * instruction only these. Pure functions of the divisor, any thread. Not taken: Lemire's remainder without a quotient, which saves
  * nothing where the remainder is one msub. */
 #include "jit/a64.h"
 #include "jit/divi.h"
@@ -77,47 +77,44 @@ static void divs64(rl_masm *m, u32 q, u32 n, u64 d) {
     put(m, a64_add(A64_SUB, 1, q, K, n, A64_ASR, 63));
 }
 
-static void divu_pow2(rl_masm *m, bool rem, rl_width w, u32 k) {
-    if (rem) rl_masm_bini(m, RL_BIN_AND, w, RL_REG_DIV_D, RL_REG_DIV_A, (i64)(((u64)1 << k) - 1));
-    else rl_masm_bini(m, RL_BIN_SHR_U, w, RL_REG_DIV_A, RL_REG_DIV_A, k);
+static void divu_pow2(rl_masm *m, bool rem, rl_width w, u8 to, u8 from, u32 k) {
+    if (rem) rl_masm_bini(m, RL_BIN_AND, w, to, from, (i64)(((u64)1 << k) - 1));
+    else rl_masm_bini(m, RL_BIN_SHR_U, w, to, from, k);
 }
 
 /* Rounds towards zero by adding 2^k - 1 to negative dividends. */
-static void divs_pow2(rl_masm *m, bool rem, rl_width w, u32 k, bool negative) {
-    u32 n = A64(RL_REG_DIV_A), r = A64(RL_REG_DIV_D), bits = w == RL_W64 ? 64 : 32;
+static void divs_pow2(rl_masm *m, bool rem, rl_width w, u8 to, u8 from, u32 k, bool negative) {
+    u32 n = A64(from), r = A64(to), bits = w == RL_W64 ? 64 : 32;
     if (k == 0) {
-        if (rem) rl_masm_movi(m, RL_W32, RL_REG_DIV_D, 0);
-        else if (negative) rl_masm_neg(m, w, RL_REG_DIV_A, RL_REG_DIV_A);
+        if (rem) rl_masm_movi(m, RL_W32, to, 0);
+        else if (negative) rl_masm_neg(m, w, to, from);
+        else rl_masm_mov(m, w, to, from);
         return;
     }
     put(m, a64_asr(w, K, n, bits - 1));
     put(m, a64_add(A64_ADD, w, K, n, K, A64_LSR, bits - k));
     if (!rem) {
-        put(m, negative ? a64_add(A64_SUB, w, n, A64_ZR, K, A64_ASR, k) : a64_asr(w, n, K, k));
+        put(m, negative ? a64_add(A64_SUB, w, r, A64_ZR, K, A64_ASR, k) : a64_asr(w, r, K, k));
         return;
     }
     put(m, a64_asr(w, K, K, k)); /* remainder = n - (quotient << k) */
     put(m, a64_add(A64_SUB, w, r, n, K, A64_LSL, k));
 }
 
-u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm) {
+u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, u8 to, u8 from, i64 imm) {
     bool rem = op == RL_REM_S || op == RL_REM_U, is_signed = op == RL_DIV_S || op == RL_REM_S;
     u64 d = w == RL_W32 ? (u32)imm : (u64)imm;
     bool negative = is_signed && (w == RL_W32 ? (i32)d < 0 : (i64)d < 0);
     if (negative) d = w == RL_W32 ? (u32)-(u32)d : -d;
-    u32 n = A64(RL_REG_DIV_A), r = A64(RL_REG_DIV_D), q = rem ? r : n;
-    u8 result = rem ? RL_REG_DIV_D : RL_REG_DIV_A;
+    u32 n = A64(from), r = A64(to), q = rem ? (u32)T : r;
     if (rl_is_pow2(d)) {
-        if (is_signed) divs_pow2(m, rem, w, (u32)__builtin_ctzll(d), negative);
-        else divu_pow2(m, rem, w, (u32)__builtin_ctzll(d));
-        return result;
+        if (is_signed) divs_pow2(m, rem, w, to, from, (u32)__builtin_ctzll(d), negative);
+        else divu_pow2(m, rem, w, to, from, (u32)__builtin_ctzll(d));
+        return to;
     }
     if (is_signed) (w == RL_W32 ? divs32(m, q, n, (u32)d) : divs64(m, q, n, d));
     else (w == RL_W32 ? divu32(m, q, n, (u32)d) : divu64(m, q, n, d));
-    if (rem) {
-        put(m, a64_msub(w, r, q, rl_a64_constant(m, d), n));
-    } else if (negative) {
-        rl_masm_neg(m, w, RL_REG_DIV_A, RL_REG_DIV_A);
-    }
-    return result;
+    if (rem) put(m, a64_msub(w, r, q, rl_a64_constant(m, d), n));
+    else if (negative) rl_masm_neg(m, w, to, to);
+    return to;
 }

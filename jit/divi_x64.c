@@ -156,7 +156,8 @@ static u8 *divs64(u8 *p, bool rem, u64 d, bool negative) {
     return rem ? rem64(p, TMP, d) : x64_mov_rr(p, 1, RL_RAX, RL_RDX);
 }
 
-u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm) {
+u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, u8 to, u8 from, i64 imm) {
+    (void)to, (void)from;
     bool rem = op == RL_REM_S || op == RL_REM_U, negative = false;
     u64 d = w == RL_W32 ? (u32)imm : (u64)imm;
     u8 *p = m->p;

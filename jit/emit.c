@@ -823,8 +823,12 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     return finish_func(e, start & ~31u, start, out);
 }
 
+/* Bytes of a body whose code rarely has more than 32 KiB. */
+#define NEAR_BODY 8000u
+
 rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     e->m.far = false;
+    e->m.near = e->mod->funcs[index].body_len < NEAR_BODY;
     RL_TRY(emit_once(e, index, out, d));
     if (RL_LIKELY(!e->m.too_far)) return RL_OK;
     e->m.far = true; /* a function so large is rare enough to be made twice */

@@ -255,29 +255,52 @@ static u8 divisor(rl_emitter *e, rl_val *a, rl_val *b) {
     return use_outside(e, b, fixed);
 }
 
-void rl_emit_div(rl_emitter *e, rl_div op, u8 type) {
+/* Where any register may divide and be divided. */
+static void div_free(rl_emitter *e, rl_div op, u8 type, rl_val *a, rl_val *b, bool by_constant) {
     rl_width w = rl_width_of(type);
-    rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
-    bool is_signed = op == RL_DIV_S || op == RL_REM_S;
+    u8 hint = rl_vs_hint(e), rb = RL_NOREG, d;
+    if (!by_constant) rb = rl_vs_use(e, b);
+    u8 ra = rl_vs_use(e, a);
+    if (!by_constant) {
+        rl_masm_cmpi(&e->m, w, rb, 0);
+        rl_emit_trap_if(e, RL_CC_EQ, RL_TRAP_DIV_ZERO);
+    }
+    rl_label *overflow = op == RL_DIV_S && !by_constant ? rl_emit_trap_label(e, RL_TRAP_OVERFLOW) : NULL;
+    d = rl_vs_dest(e, a, NULL, false, hint);
+    if (by_constant) rl_masm_divi(&e->m, op, w, d, ra, signed_imm(w, b->bits));
+    else rl_masm_div(&e->m, op, w, d, ra, rb, overflow);
+    rl_vs_release(e, a), rl_vs_release(e, b);
+    rl_vs_push_reg(e, type, d);
+}
+
+static void div_fixed(rl_emitter *e, rl_div op, u8 type, rl_val *a, rl_val *b, bool by_constant) {
+    rl_width w = rl_width_of(type);
     u8 result, other;
-    if (b.kind == RL_V_CONST && b.bits != 0 && !(is_signed && signed_imm(w, b.bits) == -1)) {
-        rl_vs_use_in(e, &a, RL_REG_DIV_A);
+    if (by_constant) {
+        rl_vs_use_in(e, a, RL_REG_DIV_A);
         rl_vs_claim(e, RL_REG_DIV_D);
-        result = rl_masm_divi(&e->m, op, w, signed_imm(w, b.bits));
+        result = rl_masm_divi(&e->m, op, w, RL_REG_DIV_A, RL_REG_DIV_A, signed_imm(w, b->bits));
     } else {
-        u8 rb = divisor(e, &a, &b);
-        rl_vs_use_in(e, &a, RL_REG_DIV_A);
+        u8 rb = divisor(e, a, b);
+        rl_vs_use_in(e, a, RL_REG_DIV_A);
         rl_vs_claim(e, RL_REG_DIV_D);
         rl_masm_cmpi(&e->m, w, rb, 0);
         rl_emit_trap_if(e, RL_CC_EQ, RL_TRAP_DIV_ZERO);
         rl_label *overflow = op == RL_DIV_S ? rl_emit_trap_label(e, RL_TRAP_OVERFLOW) : NULL;
-        result = rl_masm_div(&e->m, op, w, rb, overflow);
-        rl_vs_release(e, &b);
+        result = rl_masm_div(&e->m, op, w, RL_REG_DIV_A, RL_REG_DIV_A, rb, overflow);
+        rl_vs_release(e, b);
     }
     other = result == RL_REG_DIV_A ? RL_REG_DIV_D : RL_REG_DIV_A;
     e->owner[other] = RL_OWN_FREE;
     e->used &= ~RL_BIT(other);
     rl_vs_push_reg(e, type, result);
+}
+
+void rl_emit_div(rl_emitter *e, rl_div op, u8 type) {
+    rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
+    bool is_signed = op == RL_DIV_S || op == RL_REM_S;
+    bool by_constant = b.kind == RL_V_CONST && b.bits != 0 && !(is_signed && signed_imm(rl_width_of(type), b.bits) == -1);
+    (rl_masm_div_fixed() ? div_fixed : div_free)(e, op, type, &a, &b, by_constant);
 }
 
 void rl_emit_un(rl_emitter *e, rl_un op, u8 type, u8 from) {

@@ -34,8 +34,9 @@ typedef struct rl_masm {
     u32 nlabel_uses, label_uses_cap;
     bool far;                  /* in: branches reach everywhere, at the price of longer code */
     bool too_far;              /* out: some branch did not reach; assemble the function again with `far` */
+    bool near;                 /* in: the function is small; every branch is expected to reach (aarch64: 32 KiB) */
     u32 zero_at;               /* an instruction that compares register zero_reg with 0 ends here; 0: none (aarch64) */
-    u8 zero_reg;
+    u8 zero_reg, zero_bit;     /* zero_bit: only that bit of it; 64: all of it */
     bool zero_wide;
     struct rl_loop *loops;     /* those with constants of their own (aarch64) */
     u32 nloops, loops_cap, loop; /* loop: the innermost open one, index + 1; 0: none */
@@ -99,6 +100,7 @@ bool rl_masm_imm_ok(rl_bin op, rl_width w, i64 imm);   /* rl_masm_bini takes it 
 bool rl_masm_cmp_imm_ok(rl_width w, i64 imm);
 bool rl_masm_st_imm_ok(rl_ldst kind, i64 imm);         /* rl_masm_st_imm takes it */
 bool rl_masm_needs_count(rl_bin op);                   /* rl_masm_bin wants b in RL_REG_COUNTREG (and d elsewhere) */
+bool rl_masm_div_fixed(void);                            /* division is in RL_REG_DIV_A and RL_REG_DIV_D */
 bool rl_masm_has_memops(void);                         /* rl_masm_binm and friends exist as one instruction */
 bool rl_masm_can_wrap32(const rl_masm *m);
 bool rl_masm_lea_ok(u8 scale);                         /* rl_masm_lea takes base + index << scale + disp */
@@ -132,12 +134,13 @@ void rl_masm_bini(rl_masm *m, rl_bin op, rl_width w, u8 d, u8 a, i64 imm);
 void rl_masm_binm(rl_masm *m, rl_bin op, rl_width w, u8 d, u8 a, rl_mem b);   /* ADD SUB AND OR XOR MUL; b: 32 or 64 bits by w */
 void rl_masm_neg(rl_masm *m, rl_width w, u8 d, u8 a);
 void rl_masm_un(rl_masm *m, rl_un op, rl_width w, u8 d, u8 a);
-/* Division: dividend in RL_REG_DIV_A; result in DIV_A (quotient) or DIV_D (remainder); clobbers both and TMP.
- * b is in neither. The caller has already tested for zero; RL_DIV_S overflow branches to `overflow`
- * (may be NULL when impossible); RL_REM_S of INT_MIN by -1 gives 0. Returns the result's register. */
-u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 b, rl_label *overflow);
-/* By a constant other than 0 (and -1 for signed): same registers, no trap possible. */
-u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, i64 imm);
+/* Division d = a / b or a % b; returns the result's register. Where registers are fixed (rl_masm_div_fixed), a is
+ * RL_REG_DIV_A, which the quotient comes to, remainders come to RL_REG_DIV_D, both are clobbered, TMP too, and b is in
+ * neither; d is not looked at. The caller has already tested for zero; RL_DIV_S overflow branches to `overflow` (may be
+ * NULL when impossible); RL_REM_S of INT_MIN by -1 gives 0. */
+u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 d, u8 a, u8 b, rl_label *overflow);
+/* By a constant other than 0 (and -1 for signed): the same without a trap. */
+u8 rl_masm_divi(rl_masm *m, rl_div op, rl_width w, u8 d, u8 a, i64 imm);
 
 /* ---- compare and branch ---- */
 void rl_masm_cmp(rl_masm *m, rl_width w, u8 a, u8 b);

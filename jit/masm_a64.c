@@ -18,6 +18,7 @@
 #define S1 17u   /* x17 */
 #define S2 15u   /* x15 */
 #define S3 14u   /* x14 */
+#define ALL_BITS 64u /* of a register, compared with zero */
 
 static inline void put(rl_masm *m, u32 word) {
     rl_store32(m->p, word);
@@ -260,6 +261,7 @@ bool rl_masm_needs_count(rl_bin op) {
     (void)op;
     return false;
 }
+bool rl_masm_div_fixed(void) { return false; }
 bool rl_masm_has_memops(void) { return false; }
 bool rl_masm_can_wrap32(const rl_masm *m) {
     (void)m;
@@ -509,21 +511,18 @@ static void branch_cond(rl_masm *m, u32 cond, rl_label *l) { branch_if(m, a64_bc
 
 /* ---- division ---- */
 
-u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 b, rl_label *overflow) {
-    u32 a = A64(RL_REG_DIV_A), rem = A64(RL_REG_DIV_D), y = A64(b);
+u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 d, u8 a, u8 b, rl_label *overflow) {
+    u32 to = A64(d), x = A64(a), y = A64(b);
     if (op == RL_DIV_S && overflow) { /* b == -1 and a == INT_MIN, of which a - 1 overflows */
         put(m, a64_addi(A64_ADDS, w, A64_ZR, y, 1));
-        put(m, a64_ccmpi(A64_CCMP, w, a, 1, 0, A64_EQ));
+        put(m, a64_ccmpi(A64_CCMP, w, x, 1, 0, A64_EQ));
         branch_cond(m, A64_VS, overflow);
     }
     u32 divide = op == RL_DIV_U || op == RL_REM_U ? A64_UDIV : A64_SDIV;
-    if (op == RL_DIV_S || op == RL_DIV_U) {
-        put(m, a64_two(divide, w, a, a, y));
-        return RL_REG_DIV_A;
-    }
-    put(m, a64_two(divide, w, rem, a, y)); /* INT_MIN / -1 is INT_MIN here, which leaves the remainder 0 */
-    put(m, a64_msub(w, rem, rem, y, a));
-    return RL_REG_DIV_D;
+    bool rem = op == RL_REM_S || op == RL_REM_U;
+    put(m, a64_two(divide, w, rem ? S1 : to, x, y)); /* INT_MIN / -1 is INT_MIN here, which leaves the remainder 0 */
+    if (rem) put(m, a64_msub(w, to, S1, y, x));
+    return d;
 }
 
 /* ---- compare and branch ---- */
@@ -535,10 +534,11 @@ static const u8 cond_of[] = {
     [RL_CC_F_EQ] = A64_EQ,  [RL_CC_F_NE] = A64_NE,  [RL_CC_F_LT] = A64_MI,  [RL_CC_F_NLT] = A64_PL, [RL_CC_F_GT] = A64_GT,
     [RL_CC_F_NGT] = A64_LE, [RL_CC_F_LE] = A64_LS,  [RL_CC_F_NLE] = A64_HI, [RL_CC_F_GE] = A64_GE,  [RL_CC_F_NGE] = A64_LT };
 
-/* The instruction just written compares a with zero: a branch right behind it takes its place. */
-static void compares_zero(rl_masm *m, rl_width w, u32 a) {
+/* The instruction just written compares a, or a bit of it, with zero: a branch right behind it takes its place. */
+static void compares_zero(rl_masm *m, rl_width w, u32 a, u32 bit) {
     m->zero_at = rl_masm_pos(m);
     m->zero_reg = (u8)a;
+    m->zero_bit = (u8)bit;
     m->zero_wide = w == RL_W64;
 }
 
@@ -549,7 +549,7 @@ void rl_masm_cmpi(rl_masm *m, rl_width w, u8 a, i64 imm) {
     u64 size = imm < 0 ? -(u64)imm : (u64)imm;
     if (a64_addi_ok(size)) {
         put(m, a64_addi(imm < 0 ? A64_ADDS : A64_SUBS, w, A64_ZR, A64(a), (u32)size));
-        if (!imm) compares_zero(m, w, A64(a));
+        if (!imm) compares_zero(m, w, A64(a), ALL_BITS);
     } else {
         cmp(m, w, A64(a), imm_reg(m, w, (u64)imm));
     }
@@ -560,13 +560,14 @@ void rl_masm_cmpm(rl_masm *m, rl_width w, u8 a, rl_mem b) {
 }
 void rl_masm_test(rl_masm *m, rl_width w, u8 a, u8 b) {
     put(m, a64_log(A64_ANDS, w, A64_ZR, A64(a), A64(b), A64_LSL, 0));
-    if (a == b) compares_zero(m, w, A64(a));
+    if (a == b) compares_zero(m, w, A64(a), ALL_BITS);
 }
 void rl_masm_testi(rl_masm *m, rl_width w, u8 a, i64 imm) {
     u32 field;
     if (w == RL_W32) imm = (u32)imm;
     if (a64_mask(w, (u64)imm, &field)) {
         put(m, a64_logi(A64_ANDS, w, A64_ZR, A64(a), field));
+        if (rl_is_pow2((u64)imm)) compares_zero(m, w, A64(a), (u32)__builtin_ctzll((u64)imm));
     } else {
         put(m, a64_log(A64_ANDS, w, A64_ZR, A64(a), imm_reg(m, w, (u64)imm), A64_LSL, 0));
     }
@@ -595,12 +596,29 @@ void rl_masm_fselect(rl_masm *m, rl_type t, rl_cc cc, u8 d, u8 a, u8 b) {
 }
 
 void rl_masm_jmp(rl_masm *m, rl_label *l) { branch(m, a64_b(0), l); }
+/* Does a branch on the compare with zero just written need no flags? As a word and its opposite. Bits are tested only
+ * where a short reach is known to do: a function that turns out too large is made again without. */
+static bool branch_on_zero(const rl_masm *m, rl_cc cc, u32 *word, u32 *opposite) {
+    if (!m->zero_at || m->zero_at != rl_masm_pos(m) || m->failed) return false;
+    u32 bit = m->zero_bit;
+    bool sign = bit == ALL_BITS && (cc == RL_CC_LT_S || cc == RL_CC_GE_S), set = cc == RL_CC_NE || cc == RL_CC_LT_S;
+    if (!sign && cc != RL_CC_EQ && cc != RL_CC_NE) return false;
+    if (sign) bit = m->zero_wide ? 63 : 31;
+    if (bit == ALL_BITS) {
+        *word = a64_cbz(m->zero_wide, set, m->zero_reg, 0);
+        *opposite = a64_cbz(m->zero_wide, !set, m->zero_reg, 0);
+        return true;
+    }
+    *word = *opposite = a64_tbz(set, m->zero_reg, bit, 0);
+    return m->near && !m->far;
+}
+
 void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l) {
-    if (m->zero_at && m->zero_at == rl_masm_pos(m) && (cc == RL_CC_EQ || cc == RL_CC_NE) && !m->failed) {
+    u32 word, opposite;
+    if (branch_on_zero(m, cc, &word, &opposite)) {
         m->p -= 4;
         m->zero_at = 0;
-        bool nz = cc == RL_CC_NE;
-        branch_if(m, a64_cbz(m->zero_wide, nz, m->zero_reg, 0), a64_cbz(m->zero_wide, !nz, m->zero_reg, 0), l);
+        branch_if(m, word, opposite, l);
         return;
     }
     branch_cond(m, cond_of[cc], l);

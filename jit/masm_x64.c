@@ -103,6 +103,7 @@ bool rl_masm_st_imm_ok(rl_ldst kind, i64 imm) {
 bool rl_masm_needs_count(rl_bin op) {
     return op == RL_BIN_ROTL || op == RL_BIN_ROTR || (op >= RL_BIN_SHL && !rl_x64_cpu.bmi2);
 }
+bool rl_masm_div_fixed(void) { return true; }
 bool rl_masm_has_memops(void) { return true; }
 bool rl_masm_can_wrap32(const rl_masm *m) { return m->flavour == RL_FLAVOUR_GUARDED_GS; }
 bool rl_masm_lea_ok(u8 scale) { return scale <= 3; }
@@ -379,7 +380,8 @@ static u8 *jump_cond(rl_masm *m, u8 *p, u32 cond, rl_label *l) {
 
 /* ---- division ---- */
 
-u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 b, rl_label *overflow) {
+u8 rl_masm_div(rl_masm *m, rl_div op, rl_width w, u8 d, u8 a, u8 b, rl_label *overflow) {
+    (void)d, (void)a;
     u8 *p = m->p, *skip = NULL;
     if (op == RL_DIV_U || op == RL_REM_U) {
         p = x64_alu_rr(p, X64_XOR, 0, RL_RDX, RL_RDX);

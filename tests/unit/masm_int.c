@@ -181,7 +181,7 @@ static bool ref_div(rl_div op, rl_width w, u64 a, u64 b, u64 *r) {
 
 static void div_case(rl_div op, rl_width w, u8 b, bool label) {
     begin(RL_FLAVOUR_GUARDED);
-    u8 d = rl_masm_div(&m, op, w, b, label ? &out1 : NULL);
+    u8 d = rl_masm_div(&m, op, w, RL_REG_DIV_A, RL_REG_DIV_A, b, label ? &out1 : NULL);
     code *f = finish();
     fresh();
     for (u32 i = 0; i < RL_LEN(edges); i++)
@@ -215,7 +215,7 @@ static void divi_case(rl_div op, rl_width w, u64 b) {
     if (!b) return;
     begin(RL_FLAVOUR_GUARDED);
     u32 start = rl_masm_pos(&m);
-    u8 d = rl_masm_divi(&m, op, w, w == RL_W64 ? (i64)b : (i32)b);
+    u8 d = rl_masm_divi(&m, op, w, RL_REG_DIV_A, RL_REG_DIV_A, w == RL_W64 ? (i64)b : (i32)b);
     EXPECT(rl_masm_pos(&m) - start <= 64, "divi %d w%d %lx: %u bytes\n", op, w, b, rl_masm_pos(&m) - start);
     code *f = finish();
     fresh();
@@ -265,7 +265,7 @@ static void divi_dense(void **state) {
     for (u32 k = 0; k < RL_LEN(by); k++)
         for (u32 op = 0; op <= RL_REM_U; op++) {
             begin(RL_FLAVOUR_GUARDED);
-            u8 d = rl_masm_divi(&m, op, RL_W32, (i32)by[k]);
+            u8 d = rl_masm_divi(&m, op, RL_W32, RL_REG_DIV_A, RL_REG_DIV_A, (i32)by[k]);
             code *f = finish();
             fresh();
             now = before;
