@@ -175,7 +175,7 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
 }
 
 /* What pools saved: stacks and memories used again were not mapped and unmapped, and kept their pages. */
-static void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
+static RL_RACY void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
     u64 stacks = s->processes - RL_MIN(s->processes, rl_stacks_used(&rt->stacks)), slots = 0, scans = 0, kept = 0;
     for (u32 i = 0; i < atomic_load(&rt->started); i++) {
         const rl_slots *l = &rt->workers[i].slots;
@@ -187,7 +187,7 @@ static void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
     s->faults_avoided = stacks + kept;
 }
 
-void rl_rt_sum(rl_rt *rt, rl_rt_stats *s) {
+RL_RACY void rl_rt_sum(rl_rt *rt, rl_rt_stats *s) {
     *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load(&rt->alive_peak), .memory_peak = atomic_load(&rt->memory_peak) };
     for (u32 i = 0; i < atomic_load(&rt->started); i++) {
         const rl_rt_stats *w = &rt->workers[i].stats;

@@ -19,6 +19,8 @@ typedef int64_t i64;
 #define RL_LIKELY(x) __builtin_expect(!!(x), 1)
 #define RL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define RL_COLD __attribute__((cold)) /* hardly ever called: what leads there is kept out of the way as well */
+/* Reads counters that other threads go on writing: an old value does no harm there. */
+#define RL_RACY __attribute__((noinline, no_sanitize("thread")))
 #define RL_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define RL_CONTAINER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define RL_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -1,5 +1,6 @@
-/* Loading of libraries on first use. Invariant: a library is tried once in the life of the program and then stays
- * loaded, with its functions in constant slots. One lock for all, taken only until the outcome is known. Linking them was
+/* Loading of libraries on first use. Invariant: a library that was loaded stays, with its functions in
+ * constant slots; one that was refused is tried again at the next use, as a lack of descriptors passes. One lock for all,
+ * taken only until it is loaded. Linking them was
  * not taken: every start of every program would pay for their relocation, TLS above all. */
 #include "src/host/lib.h"
 
@@ -20,24 +21,25 @@ static const char *fill(const rl_lib *l, void *so) {
     return NULL;
 }
 
-static int load(rl_lib *l) {
+static bool load(rl_lib *l) {
     void *so = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
     const char *missing = so ? fill(l, so) : NULL;
-    if (so && !missing && (!l->init || l->init())) return 1;
-    snprintf(l->why, sizeof l->why, missing ? "%s needs a newer %s (Debian package %s): it lacks %s"
-             : so ? "%s: %s (Debian package %s) cannot be initialised" : "%s needs the library %s (Debian package %s)",
-             l->purpose, l->file, l->package, missing);
-    return -1;
+    if (so && !missing && (!l->init || l->init())) return true;
+    if (!l->why[0]) /* once, as others may be reading it */
+        snprintf(l->why, sizeof l->why, missing ? "%s needs a newer %s (Debian package %s): it lacks %s"
+                 : so ? "%s: %s (Debian package %s) cannot be initialised" : "%s needs the library %s (Debian package %s)",
+                 l->purpose, l->file, l->package, missing);
+    return false;
 }
 
 rl_err rl_lib_open(rl_lib *l) {
     /* acquire: pairs with the release below; the slots are filled */
-    int state = atomic_load_explicit(&l->state, memory_order_acquire);
-    if (!state) {
+    bool loaded = atomic_load_explicit(&l->loaded, memory_order_acquire);
+    if (!loaded) {
         pthread_mutex_lock(&lock);
-        if (!(state = atomic_load_explicit(&l->state, memory_order_relaxed)))
-            atomic_store_explicit(&l->state, state = load(l), memory_order_release);
+        if (!(loaded = atomic_load_explicit(&l->loaded, memory_order_relaxed)) && (loaded = load(l)))
+            atomic_store_explicit(&l->loaded, true, memory_order_release);
         pthread_mutex_unlock(&lock);
     }
-    return state > 0 ? RL_OK : RL_ERR_NOTFOUND;
+    return loaded ? RL_OK : RL_ERR_NOTFOUND;
 }

@@ -24,11 +24,11 @@ typedef struct rl_lib {
     const char *purpose, *file, *package;
     const rl_lib_func *funcs;
     bool (*init)(void); /* called once after loading; NULL: nothing to do. False: it cannot be used */
-    _Atomic int state;  /* 0 not tried, 1 loaded, -1 refused */
-    char why[240];      /* when it was refused: what a user can do about it */
+    _Atomic bool loaded;
+    char why[240];      /* what a user can do about it, once it was refused */
 } rl_lib;
 
-/* Loads it if that has not been tried. RL_ERR_NOTFOUND: l->why tells. Any thread. */
+/* Loads it unless it is. RL_ERR_NOTFOUND: l->why tells. Any thread. */
 rl_err rl_lib_open(rl_lib *l);
 
 #endif

@@ -174,12 +174,16 @@ static void own(FILE *out, const char *name, const char *type, const char *help,
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n%s{" NODE "} %llu\n", name, help, name, type, name, (unsigned long long)value);
 }
 
+static RL_RACY void sum_events(rl_rt *rt, u64 *sum) {
+    for (u32 w = 0; w < atomic_load(&rt->started); w++)
+        for (u32 i = 0; i < RL_EVENT_COUNT; i++) sum[i] += rt->workers[w].events[i];
+}
+
 static void print_own(rl_rt *rt, FILE *out) {
     rl_rt_stats s;
     u64 e[RL_EVENT_COUNT] = { 0 };
     rl_rt_sum(rt, &s);
-    for (u32 w = 0; w < atomic_load(&rt->started); w++)
-        for (u32 i = 0; i < RL_EVENT_COUNT; i++) e[i] += rt->workers[w].events[i];
+    sum_events(rt, e);
     u64 modules = s.modules - RL_MIN(s.modules, e[RL_EVENT_modules_dropped]), data = s.messages - e[RL_EVENT_link_died] - e[RL_EVENT_process_died];
     u64 timers = e[RL_EVENT_timers_started] - e[RL_EVENT_timers_completed] - e[RL_EVENT_timers_canceled];
 #define C(name, help, value) own(out, "lunatic_" name, "counter", help, value);
@@ -233,7 +237,7 @@ void rl_metrics_print(rl_rt *rt, rl_metrics *m, FILE *out) {
 /* ---- health ---- */
 
 /* Changes whenever the worker gets something done, which it also does when it is woken for nothing. */
-static u64 progress(const rl_worker *w) { return w->stats.slices + w->stats.polls; }
+static RL_RACY u64 progress(const rl_worker *w) { return w->stats.slices + w->stats.polls; }
 
 bool rl_metrics_healthy(rl_rt *rt, char *why, size_t size) {
     u32 n = atomic_load(&rt->started), behind = n;
