@@ -127,6 +127,7 @@ static void verify(const rl_slot_group *g) {
 static void clean(rl_slots *s, rl_slot_group *g) {
     u32 first = (u32)__builtin_ctz(g->dirty), last = 31 - (u32)__builtin_clz(g->dirty);
     u8 *from = g->base + first * g->class->size, *to = g->base + (last + 1) * g->class->size;
+    if (s->pagemap < 0 && (s->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) < 0) s->no_scan = true;
     if (!s->no_scan && !scan(s, g, from, to)) s->no_scan = true;
     if (s->no_scan && !read_map(s, g, from, to)) discard_all(g);
     verify(g);
@@ -268,8 +269,7 @@ static void put(rl_memory_source *source, u8 *base, u64 capacity) {
 }
 
 void rl_slots_init(rl_slots *s) {
-    *s = (rl_slots){ .source = { get, put }, .pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) };
-    s->no_scan = s->pagemap < 0;
+    *s = (rl_slots){ .source = { get, put }, .pagemap = -1 };
     pthread_mutex_init(&s->lock, NULL);
     for (u32 i = 0; i < RL_SLOT_CLASSES; i++) {
         struct rl_slot_class *c = &s->classes[i];
@@ -290,6 +290,6 @@ void rl_slots_fini(rl_slots *s) {
             free(k);
         }
     pthread_mutex_destroy(&s->lock);
-    if (s->pagemap > 0) close(s->pagemap);
+    if (s->pagemap >= 0) close(s->pagemap);
     *s = (rl_slots){ .pagemap = -1 };
 }

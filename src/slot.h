@@ -23,7 +23,7 @@ typedef struct rl_slots {
     } classes[RL_SLOT_CLASSES];
     bool shared;             /* several threads use it: under the lock, but for init and fini */
     pthread_mutex_t lock;
-    int pagemap;             /* /proc/self/pagemap; -1: not there */
+    int pagemap;             /* /proc/self/pagemap, opened at the first scan; -1: not yet, or not there */
     bool no_scan;            /* the kernel has no PAGEMAP_SCAN */
     u64 cleaned, scans;      /* statistics: slots made clean again, and system calls for it */
 } rl_slots;
