@@ -93,6 +93,24 @@ rl_err rl_store_renew(rl_store *s, const rl_store_config *c, rl_instance **out, 
     return e;
 }
 
+bool rl_store_keep(rl_store *s) {
+    rl_instance *i = s->only;
+    if (s->instances != 1 || imports_objects(i->module) || !i->module->nmemories) return false;
+    for (u32 t = 0; t < i->module->ntables; t++)
+        if (rl_instance_table(i, t)->owned) rl_table_fini(rl_instance_table(i, t));
+    return true;
+}
+
+rl_err rl_store_reuse(rl_store *s, const rl_store_config *c, rl_instance **out, rl_func **start, rl_diag *d) {
+    s->config = *c;
+    *out = NULL;
+    *start = NULL;
+    rl_err e = rl_instance_reuse(s->only, start, d);
+    s->memory_bytes = rl_instance_memory(s->only, 0)->bytes;
+    if (!e) *out = s->only;
+    return e;
+}
+
 bool rl_store_charge(rl_store *s, u64 bytes) {
     if (bytes > s->config.max_memory - s->memory_bytes) return false;
     s->memory_bytes += bytes;

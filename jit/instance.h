@@ -147,6 +147,11 @@ void rl_store_bind(rl_store *s, rl_exec *x);
 bool rl_store_retire(rl_store *s);
 rl_err rl_store_renew(rl_store *s, const rl_store_config *c, rl_instance **out, rl_func **start, rl_diag *d);
 
+/* The same without giving the memory back: keep leaves it in place, reuse finds it in the state that a new one has (its
+ * owner saw to that), with a configuration that allows its first size. */
+bool rl_store_keep(rl_store *s);
+rl_err rl_store_reuse(rl_store *s, const rl_store_config *c, rl_instance **out, rl_func **start, rl_diag *d);
+
 /* Resolves one import; returns false when there is none by that name. */
 typedef bool rl_resolver(void *env, const rl_module *m, const rl_import *imp, rl_extern *out);
 

@@ -248,7 +248,7 @@ static bool data_possible(const rl_module *m, u32 *at, u32 *len) {
         high = RL_MAX(high, from + s->len);
         sum += s->len;
     }
-    if (m->nmemories != 1 || m->nimported_memories || m->ndatas < 2 || high > m->memories[0].min * RL_PAGE) return false;
+    if (m->nmemories != 1 || m->nimported_memories || !m->ndatas || high > m->memories[0].min * RL_PAGE) return false;
     if (high - low > IMAGE_MAX || high - low > 2 * sum) return false;
     *at = (u32)low;
     *len = (u32)(high - low);
@@ -398,6 +398,42 @@ rl_err rl_instance_renew(rl_instance *i, rl_func **start, rl_diag *d) {
         use_memory(i);
     }
     return apply(i, start, d);
+}
+
+bool rl_instance_image(rl_instance *i, rl_image *out) {
+    const rl_module *m = i->module;
+    *out = (rl_image){ 0 };
+    if (m->nmemories != 1 || m->nimported_memories) return false;
+    if (!m->ndatas) return true;
+    const images *im = get_images(i);
+    if (!im || !im->data) return false;
+    *out = (rl_image){ im->data_at, im->data_len, im->bytes };
+    return true;
+}
+
+/* Whether every own table is still the shared one. */
+static bool tables_shared(rl_instance *i, const images *im) {
+    const rl_module *m = i->module;
+    if (!im || !im->tables) return !m->ntables;
+    for (u32 t = 0; t < m->ntables; t++)
+        if (rl_instance_table(i, t)->elems != im->elems[t]) return false;
+    return true;
+}
+
+rl_err rl_instance_reuse(rl_instance *i, rl_func **start, rl_diag *d) {
+    const rl_module *m = i->module;
+    rl_memory *mem = rl_instance_memory(i, 0);
+    init_globals(i);
+    if (RL_UNLIKELY(!tables_shared(i, get_images(i)))) RL_TRY(make_tables(i, d));
+    mem->limit_bytes = RL_MIN(rl_store_settings(i->store)->max_memory, (u64)1 << 32);
+    mem->bytes = m->memories[0].min * RL_PAGE;
+    rl_instance_set_memory(i, mem);
+    memset(i->dropped_data, 0, rl_dropped_bytes(m));
+    RL_TRY(apply_elems(i, d));
+    memset(i->dropped_data, 0xff, (m->ndatas + 7u) / 8);
+    if (!m->has_start) return RL_OK;
+    *start = rl_instance_func(i, m->start);
+    return *start ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
 }
 
 static rl_err build(rl_instance *i, rl_resolver *resolve, void *env, rl_func **start, rl_diag *d) {

@@ -12,6 +12,16 @@ rl_func *rl_instance_import(const rl_instance *i, u32 func);
 
 /* All that rl_instance_new does after linking, for an instance that was one before: globals, tables, memory, segments. */
 rl_err rl_instance_renew(rl_instance *i, rl_func **start, rl_diag *d);
+/* The same, but memory 0 is there, of its old size or larger, and holds what a new one does. */
+rl_err rl_instance_reuse(rl_instance *i, rl_func **start, rl_diag *d);
+
+/* What segments make of a new memory 0: `bytes` at `at`, zero elsewhere. Shared by all instances. */
+typedef struct rl_image {
+    u32 at, len;
+    const u8 *bytes;
+} rl_image;
+/* False: it is not the same for every instance, or too large to be kept. */
+bool rl_instance_image(rl_instance *i, rl_image *out);
 /* Bytes of the bit sets of dropped segments, which lie one after the other from i->dropped_data. */
 static inline size_t rl_dropped_bytes(const rl_module *m) { return (m->ndatas + 7u) / 8 + (m->nelems + 7u) / 8; }
 

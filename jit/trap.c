@@ -6,6 +6,7 @@
 #include "jit/trap.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -101,9 +102,16 @@ static void pass_on(int sig, siginfo_t *info, void *ctx, const struct sigaction 
     }
 }
 
+_Atomic(rl_trap_open *) rl_trap_opener;
+
+static bool opened(int sig, const siginfo_t *info) {
+    rl_trap_open *open = sig == SIGSEGV ? atomic_load_explicit(&rl_trap_opener, memory_order_acquire) : NULL;
+    return open && open(info->si_addr);
+}
+
 static void on_fault(int sig, siginfo_t *info, void *ctx) {
     int saved = errno;
-    bool done = info->si_code > 0 && ours(sig, info, ctx);
+    bool done = info->si_code > 0 && (opened(sig, info) || ours(sig, info, ctx));
     for (u32 i = 0; !done && i < RL_LEN(signals); i++)
         if (signals[i] == sig) pass_on(sig, info, ctx, &before[i]);
     errno = saved;

@@ -2,6 +2,7 @@
 #ifndef RL_TRAP_H
 #define RL_TRAP_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "jit/exec.h"
@@ -17,6 +18,10 @@ const char *rl_trap_text(rl_trap t);
 /* Installs the SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE handlers (keeps and calls earlier ones for faults that are not
  * guest code's). Calling it again takes back signals somebody else has taken meanwhile. */
 rl_err rl_trap_init(void);
+/* Asked about a fault at addr before anything else: true when the access is to be tried again. Async-signal-safe; set before
+ * the first fault it may know of, by whoever has memory that is opened on demand. */
+typedef bool rl_trap_open(void *addr);
+extern _Atomic(rl_trap_open *) rl_trap_opener;
 /* Every thread that runs guest code needs an alternate signal stack: takes the one it has, or makes one that lives until
  * _fini or the end of the thread. */
 rl_err rl_trap_thread_init(void);

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "jit/trap.h"
 #include "src/base/os.h"
 #include "src/capture.h"
 #include "src/jobs.h"
@@ -33,56 +34,77 @@ static rl_err more_stack(rl_host *h, u8 **stack, size_t *size) {
     return RL_OK;
 }
 
-/* From the top of a slot down: the record, the store with its instance if they are small, the stack. */
-static rl_proc *new_record(rl_worker *w, const rl_spawn *s) {
-    rl_spare spare = rl_spare_get(&w->spares, s->prog->module, flavour_of(w->rt, s));
-    u8 *slot = spare.slot ? spare.slot : rl_stack_get(&w->stacks);
+static void break_fence(rl_host *h) {
+    if (!rl_fence_break(&rl_proc_of(h)->fence)) rl_exec_fail(&h->exec, "the system refused access to memory");
+}
+
+/* A place for a process. From the top of a slot down: the record, the store with its instance if they are small, the
+ * stack. */
+static rl_proc *new_record(rl_worker *w) {
+    u8 *slot = rl_stack_get(&w->stacks);
     if (!slot) return NULL;
-    size_t at = w->stacks.all->size - rl_align(sizeof(rl_proc), 64);
-    rl_proc *p = (rl_proc *)(slot + at);
+    rl_proc *p = (rl_proc *)(slot + w->stacks.all->size - rl_align(sizeof(rl_proc), 64));
     memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
     p->stack = slot;
-    p->store = spare.store;
-    rl_exec_init(&p->host.exec, slot, at - s->prog->room, &p->host);
+    p->host.direct = break_fence;
+    p->timer.kind = RL_DUE_PROC;
+    p->alarm.sig = RL_SIG_ALARM;
+    return p;
+}
+
+/* What every life begins with, whether the record is new or the shell of another. */
+static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
+    u64 limit; /* in instructions, as far as they can be counted */
+    u8 *bottom = p->stack;
+    rl_exec_init(&p->host.exec, bottom, (size_t)((u8 *)p - bottom) - s->prog->room, &p->host);
     p->host.exec.more = more_stack;
+    memset(&p->host.wait, 0, sizeof p->host.wait);
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
     rl_mailbox_init(&p->mail);
     p->id = rl_rt_count(w->rt, &w->rt->last_id, 1);
     p->worker = w;
-    p->prog = rl_prog_get(s->prog);
-    p->conf = rl_conf_get(s->conf);
     p->die_with_links = true;
-    u64 limit; /* in instructions, as far as they can be counted */
+    p->dying = RL_DYING_NOT;
+    p->parked = p->ready = p->wait_mail = p->known = false;
     p->fuel_limit = s->conf->max_fuel && !__builtin_mul_overflow(s->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
-    p->timer.kind = RL_DUE_PROC;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
-    p->alarm.sig = RL_SIG_ALARM;
     w->stats.processes++;
     rl_rt_peak(&w->rt->alive_peak, rl_rt_count(w->rt, &w->rt->alive, 1));
-    return p;
 }
 
+/* The entry stays for the shell's next life when it is in the record. */
 static void free_args(rl_proc *p) {
-    if (p->args != p->small) free(p->args);
+    if (p->args == p->small) return;
+    free(p->args);
     p->args = NULL;
     p->entry = NULL;
+    p->entry_func = NULL;
+}
+
+/* Whether the shell's last life began with the same function. */
+static bool same_entry(const rl_proc *p, const rl_spawn *s) {
+    return p->entry_func && p->nargs == s->nargs && !memcmp(p->arg_types, s->arg_types, s->nargs) &&
+           !strncmp(p->entry, s->entry, s->entry_len) && !p->entry[s->entry_len];
 }
 
 static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
     size_t words = 0;
     for (u32 i = 0; i < s->nargs; i++) words += s->arg_types[i] == RL_V128 ? 2 : 1;
-    size_t size = words * 8 + s->nargs + s->entry_len + 1u;
-    p->args = size <= sizeof p->small ? p->small : malloc(size);
-    if (!p->args) return RL_ERR_NOMEM;
-    p->arg_types = (u8 *)(p->args + words);
-    p->entry = (char *)p->arg_types + s->nargs;
-    memcpy(p->entry, s->entry, s->entry_len);
-    p->entry[s->entry_len] = 0;
-    p->nargs = s->nargs;
-    if (words) memcpy(p->args, s->args, words * 8);
-    if (s->nargs) memcpy(p->arg_types, s->arg_types, s->nargs);
+    if (!same_entry(p, s)) {
+        size_t size = words * 8 + s->nargs + s->entry_len + 1u;
+        p->entry_func = NULL;
+        p->args = size <= sizeof p->small ? p->small : malloc(size);
+        if (!p->args) return RL_ERR_NOMEM;
+        p->arg_types = (u8 *)(p->args + words);
+        p->entry = (char *)p->arg_types + s->nargs;
+        memcpy(p->entry, s->entry, s->entry_len);
+        p->entry[s->entry_len] = 0;
+        p->nargs = s->nargs;
+        if (s->nargs) memcpy(p->arg_types, s->arg_types, s->nargs);
+    }
+    for (size_t i = 0; i < words; i++) p->args[i] = s->args[i];
     return RL_OK;
 }
 
@@ -100,17 +122,37 @@ static rl_err capture(rl_proc *p) {
     return rl_upper_host.wasi_capture(p->host.wasi, stream);
 }
 
+/* What it runs and may do, with a reference each. A shell has those of its last life. */
+static rl_err furnish(rl_proc *p, const rl_spawn *s, rl_diag *d) {
+    if (!p->prog) p->prog = rl_prog_get(s->prog);
+    if (p->conf != s->conf) {
+        if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
+        p->host.wasi = NULL;
+        rl_conf_put(p->conf);
+        p->conf = rl_conf_get(s->conf);
+        RL_TRY(rl_conf_open(s->conf, d));
+    }
+    if (!p->host.wasi && !(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
+    if (p->worker->rt->config->capture) RL_TRY(capture(p));
+    return copy_entry(p, s);
+}
+
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_rt *rt = p->worker->rt;
-    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE, &p->worker->slots.source };
+    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE, &p->worker->memory };
     rl_module *m = s->prog->module;
     rl_func *start = NULL;
     rl_code *code;
-    RL_TRY(rl_conf_open(s->conf, d));
-    if (!(p->host.wasi = rl_upper_host.wasi_clone(s->conf->wasi))) return RL_ERR_NOMEM;
-    if (rt->config->capture) RL_TRY(capture(p));
-    RL_TRY(copy_entry(p, s));
-    if (p->store) {
+    bool same = p->conf == s->conf;
+    RL_TRY(furnish(p, s, d));
+    if (p->fence.base && !same) { /* perhaps it may not have as much */
+        rl_fence_drop(&p->fence);
+        rl_assert(rl_store_retire(p->store));
+    }
+    if (p->fence.base) {
+        rl_fence_reset(&p->fence, p->host.instance);
+        RL_TRY(rl_store_reuse(p->store, &sc, &p->host.instance, &start, d));
+    } else if (p->store) {
         RL_TRY(rl_store_renew(p->store, &sc, &p->host.instance, &start, d));
     } else {
         RL_TRY(rl_code_get(m, sc.flavour, rt->config->compile, 0, &code, d));
@@ -129,16 +171,45 @@ rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
     u64 most = w->rt->config->max_processes;
     if (RL_UNLIKELY(most && atomic_load_explicit(&w->rt->alive, memory_order_relaxed) >= most)) /* a few more, with workers */
         return rl_diag_set(d, RL_ERR_LIMIT, "the limit of %llu processes is reached", (unsigned long long)most);
-    rl_proc *p = new_record(w, s);
-    rl_err e = p ? instantiate(p, s, d) : RL_ERR_NOMEM;
+    rl_proc *p = rl_spare_get(&w->spares, s->prog, flavour_of(w->rt, s));
+    if (!p && !(p = new_record(w))) return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+    begin_life(p, w, s);
+    rl_err e = instantiate(p, s, d);
     if (!e) e = rl_pid_add(&w->rt->pids, p->id, p);
     if (e) {
         rl_diag_set(d, e, "%s", rl_err_text(e));
-        if (p) rl_proc_free(p);
+        rl_proc_free(p);
         return e;
     }
     *out = p;
     return RL_OK;
+}
+
+/* ---- memory that is opened on demand ---- */
+
+/* A fault of the process that runs on this thread, in its code or in a host function's. */
+static bool open_page(void *addr) {
+    rl_worker *w = rl_worker_self;
+    rl_fence *f = w && w->current ? &w->current->fence : NULL;
+    return f && f->base && !f->broken && (u64)((u8 *)addr - f->base) < f->bytes && rl_fence_break(f);
+}
+
+static u8 *memory_get(rl_memory_source *source, u64 bytes, u64 *capacity) {
+    rl_slots *s = &RL_CONTAINER(source, rl_worker, memory)->slots;
+    return s->source.get(&s->source, bytes, capacity);
+}
+
+/* The memory of the process that runs may move to a larger slot; the old one leaves without its fence. */
+static void memory_put(rl_memory_source *source, u8 *base, u64 capacity) {
+    rl_slots *s = &RL_CONTAINER(source, rl_worker, memory)->slots;
+    rl_worker *w = rl_worker_self;
+    if (w && w->current && w->current->fence.base == base) rl_fence_drop(&w->current->fence);
+    s->source.put(&s->source, base, capacity);
+}
+
+void rl_proc_memory_init(rl_memory_source *source) {
+    *source = (rl_memory_source){ memory_get, memory_put };
+    atomic_store_explicit(&rl_trap_opener, open_page, memory_order_release);
 }
 
 void rl_proc_launch(rl_proc *p) { rl_sched_later(p); }
@@ -208,21 +279,55 @@ void rl_proc_alarm(rl_proc *p, bool timed) {
     rl_send_to(p, &p->alarm);
 }
 
-void rl_proc_free(rl_proc *p) {
+void rl_proc_scrap(rl_proc *p) {
     rl_worker *w = rl_worker_self;
-    disarm(p);
-    rl_pid_remove(&w->rt->pids, p->id);
-    rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
-    rl_rt_count(w->rt, &w->rt->memory, -p->memory);
+    rl_fence_drop(&p->fence);
+    rl_store_free(p->store);
     if (p->host.wasi) rl_upper_host.wasi_free(p->host.wasi);
-    rl_mailbox_fini(&p->mail);
-    rl_msg_free(p->open);
-    free_cold(p->cold);
-    free_args(p);
     rl_conf_put(p->conf);
     rl_prog_put(p->prog);
-    rl_stack_put(&w->deep_stacks, p->deep);
-    rl_spare_put(&w->spares, (rl_spare){ p->store, p->stack }, p->host.instance); /* p lies there: the last thing */
+    rl_stack_put(&w->stacks, p->stack); /* p lies there: the last thing */
+}
+
+/* Keeps what is left for the next process of the program. False: it is not fit for it. */
+static bool become_shell(rl_proc *p, rl_worker *w) {
+    rl_instance *i = p->host.instance;
+    rl_spare_set *set = i ? rl_spare_find(&w->spares, p->prog, i->flavour, true) : NULL;
+    if (!set || set->count == RL_SPARE_MAX) return false;
+    if (i->flavour != RL_FLAVOUR_CHECKED || !rl_store_keep(p->store) || !rl_fence_keep(&p->fence, &set->habit, i, w->slots.pagemap)) {
+        rl_fence_drop(&p->fence);
+        if (!rl_store_retire(p->store)) return false;
+    }
+    if (w->rt->config->capture || !rl_upper_host.wasi_untouched(p->host.wasi)) {
+        rl_upper_host.wasi_free(p->host.wasi);
+        p->host.wasi = NULL;
+    }
+    if (p->lives++ % 8 == 0) rl_stack_trim(w->stacks.all, p->stack);
+    rl_spare_put(set, p);
+    return true;
+}
+
+/* Everything, once no one finds it any more. */
+static void release(rl_proc *p) {
+    rl_worker *w = rl_worker_self;
+    if (p->armed) disarm(p);
+    rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
+    rl_rt_count(w->rt, &w->rt->memory, -p->memory);
+    p->memory = 0;
+    rl_mailbox_fini(&p->mail);
+    rl_msg_free(p->open);
+    p->open = NULL;
+    if (p->cold) free_cold(p->cold);
+    p->cold = NULL;
+    free_args(p);
+    if (p->deep) rl_stack_put(&w->deep_stacks, p->deep);
+    p->deep = NULL;
+    if (!become_shell(p, w)) rl_proc_scrap(p);
+}
+
+void rl_proc_free(rl_proc *p) {
+    rl_pid_remove(&rl_worker_self->rt->pids, p->id);
+    release(p);
 }
 
 void rl_proc_drop(rl_proc *p) {
@@ -279,7 +384,7 @@ static void finish(rl_proc *p, rl_end end, int status) {
     rl_sig_last(p);
     rl_sig_ended(p, end);
     if (p->root) rl_sched_stop(rt, status);
-    rl_proc_free(p);
+    release(p);
 }
 
 static void failed(rl_proc *p, const char *why, bool trace) {
@@ -338,7 +443,8 @@ static const char *check_entry(rl_proc *p, rl_func **f) {
 static bool begin(rl_proc *p) {
     rl_func *f;
     char why[200];
-    const char *wrong = check_entry(p, &f);
+    const char *wrong = p->entry_func ? NULL : check_entry(p, &f);
+    if (p->entry_func) f = p->entry_func;
     rl_exec *x = &p->host.exec;
     x->inst = p->host.instance;
     if (!wrong && rl_exec_call(x, f, p->args)) wrong = "no room for the parameters of";
@@ -349,6 +455,7 @@ static bool begin(rl_proc *p) {
     }
     p->phase = RL_PHASE_RUN;
     if (p->root) return true; /* still needed: results */
+    p->entry_func = f;
     free_args(p);
     return true;
 }
@@ -443,7 +550,9 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     rl_worker *w = p->worker = rl_worker_self;
     if (!ready_to_run(p)) return 0;
     u64 before = x->fuel_spent;
+    w->current = p;
     rl_exit how = rl_exec_resume(x, (i64)RL_MIN((u64)slice, p->fuel_limit - before));
+    w->current = NULL;
     u64 spent = x->fuel_spent - before;
     w->stats.fuel += spent;
     if (RL_UNLIKELY(p->host.instance->mem_bound != p->memory)) count_memory(p);

@@ -3,6 +3,7 @@
 #define RL_PROC_H
 
 #include "src/conf.h"
+#include "src/fence.h"
 #include "src/handle.h"
 #include "src/host/host.h"
 #include "src/io.h"
@@ -98,7 +99,11 @@ typedef struct rl_proc {
     u64 *args;      /* arguments, one word each, v128 two; small or owned, and behind them: */
     u8 *arg_types;  /* rl_type each */
     char *entry;    /* export to call */
+    rl_func *entry_func; /* what it was found to be, in the last life too; NULL: not looked for */
     u32 nargs;
+    u32 lives;
+    rl_fence fence; /* of the memory */
+    struct rl_proc *spare_next; /* see src/spare.h */
 } rl_proc;
 
 static inline rl_proc *rl_proc_of(rl_host *h) { return (rl_proc *)h; }
@@ -121,6 +126,10 @@ void rl_proc_launch(rl_proc *p);
 void rl_proc_publish(rl_proc *p);
 /* Drops a process that was never published, wherever it is in its start function. */
 void rl_proc_drop(rl_proc *p);
+/* Of what memories of processes come from; the worker's `memory`. */
+void rl_proc_memory_init(rl_memory_source *source);
+/* Releases a shell (src/spare.h), or what never lived. */
+void rl_proc_scrap(rl_proc *p);
 /* Releases everything at once. Only for processes in no queue, or when no worker runs. */
 void rl_proc_free(rl_proc *p);
 /* For rl_io: the descriptor that a process waits for is ready, or (timed) its deadline passed. Under the lock of the

@@ -113,6 +113,7 @@ static void clear(rl_rt *rt) {
             free(late);
         }
     }
+    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_spares_fini(&rt->workers[i].spares); /* whose memories are of any */
     for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_worker_fini(&rt->workers[i]);
     rl_pool_free(rt->pool);
     rl_stacks_fini(&rt->stacks);

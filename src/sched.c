@@ -36,7 +36,7 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     rl_wheel_init(&w->wheel, (i64)rl_os_now_ns());
     w->stacks.all = &rt->stacks;
     w->deep_stacks.all = &rt->deep_stacks;
-    w->spares.stacks = &w->stacks;
+    rl_proc_memory_init(&w->memory);
     rl_slots_init(&w->slots);
     w->slots.shared = rt->nworkers > 1;
     return rl_io_init(&w->io);

@@ -54,7 +54,9 @@ typedef struct rl_worker {
     rl_wheel wheel;
     rl_io io;
     rl_stack_cache stacks, deep_stacks;
+    rl_memory_source memory; /* what memories come from: slots, with an eye on fences (src/fence.h) */
     rl_slots slots;
+    rl_proc *current;  /* whose guest code runs; NULL: nobody's */
     rl_spares spares;
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
     u32 seed;          /* whom to steal from first */

@@ -13,6 +13,8 @@ typedef struct rl_upper {
     rl_err (*wasi_new)(const rl_conf *c, struct rl_wasi **out, rl_diag *d);
     struct rl_wasi *(*wasi_clone)(const struct rl_wasi *like);
     void (*wasi_free)(struct rl_wasi *w);
+    /* Whether w is as a new clone is. */
+    bool (*wasi_untouched)(const struct rl_wasi *w);
     /* Lets its standard output and error go to a stream of the run's capture. */
     rl_err (*wasi_capture)(struct rl_wasi *w, u32 stream);
     /* The function a guest imports by that name; RL_ERR_NOTFOUND: there is none. */

@@ -164,4 +164,4 @@ static void unobserve(rl_rt *rt) {
     rt->metrics = NULL;
 }
 
-const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_capture, import, nearest, drop, observe, unobserve, init };
+const rl_upper rl_upper_host = { wasi_new, rl_wasi_clone, rl_wasi_free, rl_wasi_untouched, rl_wasi_capture, import, nearest, drop, observe, unobserve, init };

@@ -133,6 +133,7 @@ bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n) {
     const u8 *p = rl_host_range(h, (u32)ptr, (u64)(u32)count * 8);
     *n = 0;
     if (!p) return false;
+    rl_host_direct(h);
     for (u32 i = 0; i < (u32)count; i++, p += 8) {
         u32 len = rl_load32(p + 4);
         void *base = rl_host_range(h, rl_load32(p), len);

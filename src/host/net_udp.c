@@ -80,6 +80,7 @@ static i32 give(rl_host *h, rl_sock *s, i32 ptr, i32 len, const rl_addr *to, i32
     u8 tried;
     if (!from) return 0;
     if (!rl_sock_try(h, s, RL_READY_OUT, &tried)) return rl_sock_wait(h, s, true, RL_FOREVER);
+    rl_host_direct(h);
     ssize_t n = sendto(s->fd, from, (u32)len, MSG_NOSIGNAL, to ? &to->any : NULL, to ? rl_addr_len(to) : 0);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, true, RL_FOREVER);
     return moved(h, s, out, n, RL_READY_OUT);
@@ -105,6 +106,7 @@ i32 rl_host_networking_udp_receive(rl_host *h, i64 id, i32 ptr, i32 len, i32 out
     u8 tried;
     if (!to) return 0;
     if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
+    rl_host_direct(h);
     ssize_t n = recv(s->fd, to, (u32)len, 0);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
     return moved(h, s, out, n, RL_READY_IN);
@@ -118,6 +120,7 @@ i32 rl_host_networking_udp_receive_from(rl_host *h, i64 id, i32 ptr, i32 len, i3
     u8 tried;
     if (!to) return 0;
     if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
+    rl_host_direct(h);
     ssize_t n = recvfrom(s->fd, to, (u32)len, 0, &from.any, &from_len);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
     i32 result = moved(h, s, out, n, RL_READY_IN);

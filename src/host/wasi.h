@@ -49,6 +49,8 @@ struct rl_wasi *rl_wasi_clone(const struct rl_wasi *like);
 rl_err rl_wasi_capture(struct rl_wasi *w, u32 stream);
 /* Closes what the process opened. NULL is accepted. */
 void rl_wasi_free(struct rl_wasi *w);
+/* Whether w is as a new clone is. */
+bool rl_wasi_untouched(const struct rl_wasi *w);
 
 /* Import of module "wasi_snapshot_preview1" by name; RL_ERR_NOTFOUND when there is none. Thread-safe. */
 rl_err rl_wasi_import(const rl_name *name, rl_extern *out);

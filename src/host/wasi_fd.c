@@ -138,6 +138,7 @@ static const rl_wasi_fd *get_seekable(rl_host *h, i32 fd, rl_wasi_errno *e) {
 bool rl_wasi_slices(rl_host *h, u32 at, u32 count, struct iovec *v, int *n) {
     const u8 *p = rl_host_range(h, at, (u64)count * 8);
     if (!p) return false;
+    rl_host_direct(h);
     *n = 0;
     for (u32 i = 0; i < RL_MIN(count, RL_WASI_SLICES); i++, p += 8) {
         u32 len = rl_load32(p + 4);

@@ -1,0 +1,179 @@
+/* Fences. To give a memory to the next process it must be known what the last one wrote, and a look at the page tables
+ * for it costs more than all else of a small spawn. So the first processes of a program are looked at, and memories are
+ * kept with every page closed but those that they wrote (open) and those that hold the module's data but were not
+ * written (for reading). Whoever touches another page takes a fault, which opens all and says so; that memory is looked
+ * at again at the end. Invariant: as long as a fence is not broken, nothing but the written pages of its plan differs
+ * from a new instance's memory. The worker that runs the process, or keeps its shell. The kernel does not take such
+ * faults for us: host functions that hand guest memory to system calls break the fence first (rl_host_direct).
+ * Userfaultfd was not taken: it is not to be had everywhere, and as slow when it strikes. */
+#include "src/fence.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "jit/link.h"
+#include "src/base/os.h"
+
+#define LEARN 4u        /* processes to look at before the first fence */
+#define VMA_BUDGET 16384 /* mappings that fences may make of the system's 65,530 */
+#define MAX_WRITTEN 64u /* pages; who writes more is better off with a look at the page tables */
+
+static _Atomic int vmas;
+
+static bool bit(const u64 *bits, u32 n) { return bits[n / 64] >> n % 64 & 1; }
+static void set_bit(u64 *bits, u32 n) { bits[n / 64] |= 1ull << n % 64; }
+
+/* The part of the image in [from, to), offsets in the memory: *at, *n; false: nothing. */
+static bool overlap(const rl_image *im, u64 from, u64 to, u64 *at, u64 *n) {
+    u64 low = RL_MAX(from, (u64)im->at), high = RL_MIN(to, (u64)im->at + im->len);
+    *at = low;
+    *n = high - low;
+    return low < high;
+}
+
+/* Writes what a new memory has in [from, to). */
+static void restore(const rl_image *im, u8 *base, u64 from, u64 to) {
+    u64 at, n;
+    if (!overlap(im, from, to, &at, &n)) {
+        memset(base + from, 0, to - from);
+        return;
+    }
+    if (at > from) memset(base + from, 0, at - from);
+    memcpy(base + at, im->bytes + (at - im->at), n);
+    if (to > at + n) memset(base + at + n, 0, to - at - n);
+}
+
+static bool all_zero(const u8 *p, u64 n) { return !n || (!*p && !memcmp(p, p + 1, n - 1)); }
+
+/* Whether the page, which is there, is as in a new memory, and holds some of the image. */
+static bool as_new(const rl_image *im, const u8 *base, u32 page) {
+    u64 from = (u64)page * RL_OS_PAGE, to = from + RL_OS_PAGE, at, n;
+    if (!overlap(im, from, to, &at, &n)) return false;
+    return all_zero(base + from, at - from) && !memcmp(base + at, im->bytes + (at - im->at), n) &&
+           all_zero(base + at + n, to - at - n);
+}
+
+/* Looks at every page of an open memory. False: cannot. */
+static bool learn(rl_habit *h, const rl_image *im, const u8 *base, u64 bytes, int pagemap) {
+    u64 words[RL_FENCE_PAGES];
+    u32 pages = (u32)(bytes / RL_OS_PAGE);
+    if (pread(pagemap, words, pages * 8u, (off_t)((u64)base / RL_OS_PAGE * 8)) != (ssize_t)(pages * 8u)) return false;
+    for (u32 k = 0; k < pages; k++) {
+        if (!(words[k] >> 62) || bit(h->written, k) || as_new(im, base, k)) continue;
+        set_bit(h->written, k);
+        h->stale = true;
+    }
+    h->seen++;
+    return true;
+}
+
+/* 0: closed, 1: read, 2: written */
+static u32 use_of(const rl_habit *h, const rl_image *im, u32 page) {
+    u64 at, n;
+    if (bit(h->written, page)) return 2;
+    return overlap(im, (u64)page * RL_OS_PAGE, (u64)(page + 1) * RL_OS_PAGE, &at, &n);
+}
+
+/* False: too much for a plan. */
+static bool fill_plan(rl_plan *p, const rl_habit *h, const rl_image *im, u32 pages) {
+    u32 written = 0;
+    for (u32 k = 0, use; k < pages; k++) {
+        if (!(use = use_of(h, im, k))) continue;
+        written += use == 2;
+        struct rl_plan_run *r = p->n ? &p->runs[p->n - 1] : NULL;
+        if (r && r->at + r->n == k && r->written == (use == 2)) {
+            r->n++;
+            continue;
+        }
+        if (p->n == RL_FENCE_RUNS) return false;
+        p->runs[p->n++] = (struct rl_plan_run){ k, 1, use == 2 };
+    }
+    return written <= MAX_WRITTEN;
+}
+
+/* The plan for what is known now; NULL: none. */
+static const rl_plan *plan_for(rl_habit *h, const rl_image *im, u32 pages) {
+    if (h->plans && !h->stale) return h->plans;
+    rl_plan *p = calloc(1, sizeof *p);
+    if (!p || !fill_plan(p, h, im, pages)) {
+        free(p);
+        h->hopeless = true;
+        return NULL;
+    }
+    p->older = h->plans;
+    h->plans = p;
+    h->stale = false;
+    return p;
+}
+
+static int vmas_of(const rl_plan *p) { return 2 * (int)p->n + 1; }
+
+/* Closes and opens pages. The read ones get their contents first: their tenant may have written them. */
+static bool protect(const rl_plan *p, const rl_image *im, u8 *base, u64 bytes) {
+    for (u32 k = 0; k < p->n; k++)
+        if (!p->runs[k].written)
+            restore(im, base, (u64)p->runs[k].at * RL_OS_PAGE, ((u64)p->runs[k].at + p->runs[k].n) * RL_OS_PAGE);
+    if (mprotect(base, bytes, PROT_NONE)) return false;
+    for (u32 k = 0; k < p->n; k++)
+        if (mprotect(base + (size_t)p->runs[k].at * RL_OS_PAGE, (size_t)p->runs[k].n * RL_OS_PAGE,
+                     p->runs[k].written ? PROT_READ | PROT_WRITE : PROT_READ))
+            return false;
+    return true;
+}
+
+/* Whether a fence is worth trying: not when they keep being broken. */
+static bool worth_it(const rl_habit *h) { return !h->hopeless && h->broken < 8 + h->ended / 16; }
+
+bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i, int pagemap) {
+    rl_image im;
+    h->ended++;
+    if (f->base && !f->broken && f->base == i->mem_base) return true;
+    if (f->broken) h->broken++;
+    rl_fence_drop(f);
+    const rl_memory *m = i->module->nmemories ? rl_instance_memory(i, 0) : NULL;
+    if (!m || !m->source || m->capacity > RL_FENCE_PAGES * RL_OS_PAGE || !worth_it(h) || !rl_instance_image(i, &im)) return false;
+    if (!learn(h, &im, m->base, m->capacity, pagemap)) h->hopeless = true;
+    if (h->seen < LEARN || h->hopeless) return false;
+    const rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / RL_OS_PAGE));
+    /* relaxed: a budget need not be exact */
+    if (!plan || atomic_load_explicit(&vmas, memory_order_relaxed) + vmas_of(plan) > VMA_BUDGET) return false;
+    *f = (rl_fence){ m->base, m->capacity, plan, false };
+    atomic_fetch_add_explicit(&vmas, vmas_of(plan), memory_order_relaxed);
+    if (protect(plan, &im, m->base, m->capacity)) return true;
+    rl_fence_drop(f);
+    return false;
+}
+
+void rl_fence_reset(const rl_fence *f, rl_instance *i) {
+    rl_image im;
+    rl_instance_image(i, &im);
+    for (const struct rl_plan_run *r = f->plan->runs, *end = r + f->plan->n; r < end; r++)
+        if (r->written) restore(&im, f->base, (u64)r->at * RL_OS_PAGE, ((u64)r->at + r->n) * RL_OS_PAGE);
+#ifdef RL_INVARIANTS
+    for (const struct rl_plan_run *r = f->plan->runs, *end = r + f->plan->n; r < end; r++)
+        for (u32 k = r->at; !r->written && k < r->at + r->n; k++) rl_assert(as_new(&im, f->base, k));
+#endif
+}
+
+bool rl_fence_break(rl_fence *f) {
+    if (!f->base || f->broken) return true;
+    if (mprotect(f->base, f->bytes, PROT_READ | PROT_WRITE)) return false;
+    f->broken = true;
+    return true;
+}
+
+void rl_fence_drop(rl_fence *f) {
+    if (!f->base) return;
+    rl_assert(rl_fence_break(f)); /* makes fewer mappings, never more */
+    atomic_fetch_sub_explicit(&vmas, vmas_of(f->plan), memory_order_relaxed);
+    *f = (rl_fence){ 0 };
+}
+
+void rl_habit_fini(rl_habit *h) {
+    for (rl_plan *p = h->plans, *older; p; p = older) {
+        older = p->older;
+        free(p);
+    }
+    *h = (rl_habit){ 0 };
+}
