@@ -67,6 +67,8 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->die_with_links = true;
     p->dying = RL_DYING_NOT;
     p->parked = p->ready = p->wait_mail = p->known = false;
+    atomic_init(&p->alarmed, false); /* the last life may have ended with its alarm on the way */
+    p->starting = NULL;
     p->fuel_limit = s->conf->max_fuel && !__builtin_mul_overflow(s->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
