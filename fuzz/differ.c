@@ -1,5 +1,6 @@
 /* Plays modules given as files in every mode, for differ.py: prints "module FILE", the transcript of the first mode and
- * "end"; then "try MODE" for every other, and if it disagrees with the first, "differs MODE", its transcript and "end". With --mode=MODE first, only that one is compared. With --validate first, nothing is played: "module FILE", then "valid", or the error's name and text. Exit status 0;
+ * "end"; then "try MODE" for every other, and if it disagrees with the first, "differs MODE", its transcript and "end". With --mode=MODE first, only that one is compared; with --checked, only modes with compact memories are
+ * played (under an emulator the others are slow). With --validate first, nothing is played: "module FILE", then "valid", or the error's name and text. Exit status 0;
  * a crash is the driver's to notice. One process takes many files, since starting one costs more than a module. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static u8 *read_file(const char *path, size_t *size) {
     return bytes;
 }
 
-/* only: NULL, or the one mode to compare with the first */
-static void play_file(const char *path, const char *only) {
+/* only: NULL, or the one mode to compare with the first; checked: modes of that flavour alone */
+static void play_file(const char *path, const char *only, bool checked) {
     size_t size = 0;
     u8 *bytes = read_file(path, &size);
     printf("module %s\n", path);
@@ -28,9 +29,12 @@ static void play_file(const char *path, const char *only) {
         printf("unreadable\nend\n");
         return;
     }
-    char *first = play(bytes, size, &play_modes[0]);
+    unsigned start = 0;
+    while (checked && play_modes[start].flavour != RL_FLAVOUR_CHECKED) start++;
+    char *first = play(bytes, size, &play_modes[start]);
     printf("%send\n", first);
-    for (unsigned i = 1; i < play_nmodes; i++) {
+    for (unsigned i = start + 1; i < play_nmodes; i++) {
+        if (checked && play_modes[i].flavour != RL_FLAVOUR_CHECKED) continue;
         if (only && strcmp(only, play_modes[i].name)) continue;
         printf("try %s\n", play_modes[i].name);
         fflush(stdout);
@@ -58,9 +62,10 @@ static void validate_file(const char *path) {
 int main(int argc, char **argv) {
     bool validate = argc > 1 && strcmp(argv[1], "--validate") == 0;
     const char *only = argc > 1 && strncmp(argv[1], "--mode=", 7) == 0 ? argv[1] + 7 : NULL;
-    for (int i = 1 + (validate || only); i < argc; i++) {
+    bool checked = argc > 1 && strcmp(argv[1], "--checked") == 0;
+    for (int i = 1 + (validate || only || checked); i < argc; i++) {
         if (validate) validate_file(argv[i]);
-        else play_file(argv[i], only);
+        else play_file(argv[i], only, checked);
     }
     return 0;
 }

