@@ -68,7 +68,7 @@ static rl_err reserve(void) {
 
 size_t rl_codemem_grain(void) {
     rl_once_run(&once, reserve);
-    return fd >= 0 ? 64 : RL_OS_PAGE;
+    return fd >= 0 ? 64 : rl_os_page();
 }
 
 static u32 granules(size_t size) { return (u32)((size + RL_CODEMEM_GRANULE - 1) / RL_CODEMEM_GRANULE); }
@@ -127,7 +127,7 @@ void rl_codemem_free(u8 *at, size_t size) {
 }
 
 static bool flip_write(u8 *at, const void *code, size_t size) {
-    size_t whole = rl_align(size, RL_OS_PAGE);
+    size_t whole = rl_align(size, rl_os_page());
     if (mprotect(at, whole, PROT_READ | PROT_WRITE)) return false;
     memcpy(at, code, size);
     return mprotect(at, whole, PROT_READ | PROT_EXEC) == 0;
@@ -161,7 +161,7 @@ static void synchronise(u8 *at, size_t size) {
 }
 
 bool rl_codemem_seal(u8 *at, size_t used, size_t size) {
-    size_t whole = rl_align(used, RL_OS_PAGE);
+    size_t whole = rl_align(used, rl_os_page());
     if (whole < size) {
         if (mprotect(at + whole, size - whole, PROT_NONE)) return false;
         rl_os_discard(at + whole, size - whole);

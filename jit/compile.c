@@ -65,8 +65,8 @@ static bool make_runs(team *t) {
 static bool room(worker *w, size_t bytes, u32 align) {
     const rl_compile_job *j = w->t->job;
     if (rl_align(w->at, align) + bytes <= w->end) return true;
-    size_t usual = rl_align(RL_MIN((u64)j->module->code_size * EXPANSION, (u64)BLOCK_BYTES), RL_OS_PAGE);
-    size_t want = RL_MAX(usual, rl_align(bytes + align, RL_OS_PAGE));
+    size_t usual = rl_align(RL_MIN((u64)j->module->code_size * EXPANSION, (u64)BLOCK_BYTES), rl_os_page());
+    size_t want = RL_MAX(usual, rl_align(bytes + align, rl_os_page()));
     size_t from = atomic_fetch_add_explicit(&w->t->taken, want, memory_order_relaxed);
     if (from + want > j->reserved) return false;
     rl_os_populate(j->base + from, want);

@@ -401,7 +401,7 @@ rille_status rille_store_new(rille_engine *engine, const rille_limits *limits, r
     rille_store *s = *out = calloc(1, sizeof *s);
     if (!s) return fail_nomem(error);
     s->engine = engine_get(engine);
-    s->stack_size = rl_align(RL_MAX(l.stack ? l.stack : DEFAULT_STACK, (size_t)16384), RL_OS_PAGE);
+    s->stack_size = rl_align(RL_MAX(l.stack ? l.stack : DEFAULT_STACK, (size_t)16384), rl_os_page());
     s->fuel = UINT64_MAX;
     if (!rl_store_new(&c, &s->store)) return RILLE_OK;
     rille_store_free(s);

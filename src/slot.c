@@ -59,7 +59,7 @@ static void clear_pages(struct rl_slot_class *c, u8 *from, u8 *to, bool swapped)
         return;
     }
     memset(from, 0, (size_t)(to - from));
-    c->kept += (u64)(to - from) / RL_OS_PAGE;
+    c->kept += (u64)(to - from) / rl_os_page();
 }
 
 /* Clears what lies in dirty slots of [from, to), a run of pages that are there. */
@@ -91,16 +91,25 @@ static bool scan(rl_slots *s, rl_slot_group *g, u8 *from, u8 *to) {
     return true;
 }
 
+/* Whether the page map shows a page that is certainly there: it does not where something between us and the kernel has
+ * another idea of pages, and a map that tells nothing would leave everything uncleared. */
+static bool map_shows(const rl_slots *s, size_t page) {
+    u64 word = 0;
+    return pread(s->pagemap, &word, sizeof word, (off_t)((u64)&word / page * 8)) == sizeof word && word >> 63;
+}
+
 /* Clears by reading the page map word by word. False: not to be had. */
 static bool read_map(rl_slots *s, rl_slot_group *g, u8 *from, u8 *to) {
     u64 words[512];
+    size_t page = rl_os_page();
+    if (!map_shows(s, page)) return false;
     while (from < to) {
-        size_t pages = RL_MIN((size_t)(to - from) / RL_OS_PAGE, RL_LEN(words));
+        size_t pages = RL_MIN((size_t)(to - from) / page, RL_LEN(words));
         s->scans++;
-        if (pread(s->pagemap, words, pages * 8, (off_t)((u64)from / RL_OS_PAGE * 8)) != (ssize_t)(pages * 8)) return false;
+        if (pread(s->pagemap, words, pages * 8, (off_t)((u64)from / page * 8)) != (ssize_t)(pages * 8)) return false;
         for (size_t i = 0; i < pages; i++)
-            if (words[i] >> 62) clear_region(g, from + i * RL_OS_PAGE, from + (i + 1) * RL_OS_PAGE, words[i] >> 62 == 1);
-        from += pages * RL_OS_PAGE;
+            if (words[i] >> 62) clear_region(g, from + i * page, from + (i + 1) * page, words[i] >> 62 == 1);
+        from += pages * page;
     }
     return true;
 }

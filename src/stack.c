@@ -25,7 +25,8 @@ struct rl_stack_map {
 };
 
 void rl_stacks_init(rl_stacks *s, size_t size) {
-    *s = (rl_stacks){ .size = rl_align(RL_MAX(size, (size_t)2 * SHALLOW), RL_OS_PAGE), .next_count = 64 };
+    size_t page = rl_os_page();
+    *s = (rl_stacks){ .size = rl_align(RL_MAX(size, (size_t)2 * SHALLOW), page), .page = page, .next_count = 64 };
     pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -107,17 +108,18 @@ static bool any(const u64 *words, u32 n) {
     return all;
 }
 
-/* Whether frames went deeper than SHALLOW: those that did left return addresses behind, there and at the lower end of the
+/* Whether frames went deeper than `kept`: those that did left return addresses behind, there and at the lower end of the
  * topmost page, which is looked at first because it is there in any case. */
-static bool was_deep(const rl_stacks *s, void *stack) {
-    u64 *page = (u64 *)((u8 *)stack + s->size - RL_OS_PAGE);
+static bool was_deep(const rl_stacks *s, void *stack, size_t kept) {
+    u64 *page = (u64 *)((u8 *)stack + s->size - s->page);
     if (!any(page, 64)) return false;
     memset(page, 0, 64 * sizeof *page);
-    return any((const u64 *)((const u8 *)stack + s->size - SHALLOW), 64);
+    return any((const u64 *)((const u8 *)stack + s->size - kept), 64);
 }
 
 void rl_stack_trim(const rl_stacks *s, void *stack) {
-    if (was_deep(s, stack)) rl_os_discard(stack, s->size - SHALLOW + RL_OS_PAGE);
+    size_t kept = RL_MAX((size_t)SHALLOW, 2 * s->page);
+    if (s->size > kept && was_deep(s, stack, kept)) rl_os_discard(stack, s->size - kept + s->page);
 }
 
 static int by_address(const void *a, const void *b) {

@@ -9,7 +9,7 @@
 /* All of a runtime's; rl_stack_cache is a worker's share. */
 typedef struct rl_stacks {
     pthread_mutex_t lock;
-    size_t size;            /* bytes of a slot */
+    size_t size, page;      /* bytes of a slot, of the system's pages */
     struct rl_stack_map *maps;
     void *free;             /* list through the top words of free slots */
     u32 nfree, ncold;       /* slots in it, and in the lists of slots whose pages were given back */

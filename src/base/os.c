@@ -3,9 +3,18 @@
 #include "src/base/os.h"
 
 #include <sched.h>
+#include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+
+size_t rl_os_page(void) {
+    static _Atomic size_t page; /* relaxed: whoever asks first writes what everybody would */
+    size_t n = atomic_load_explicit(&page, memory_order_relaxed);
+    if (!n) atomic_store_explicit(&page, n = getauxval(AT_PAGESZ), memory_order_relaxed);
+    return n;
+}
 
 static void *map(size_t size, int prot) {
     void *p = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -28,7 +37,7 @@ void rl_os_unmap(void *p, size_t size) {
 }
 
 void rl_os_large(void *p, size_t size) {
-    uintptr_t from = rl_align((uintptr_t)p, RL_OS_PAGE), to = ((uintptr_t)p + size) & ~(uintptr_t)(RL_OS_PAGE - 1);
+    uintptr_t from = rl_align((uintptr_t)p, rl_os_page()), to = ((uintptr_t)p + size) & ~(uintptr_t)(rl_os_page() - 1);
     if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE); /* refused: only slower */
 }
 

@@ -1,10 +1,11 @@
-/* What the engine asks of the operating system: pages, clocks, processors. Sizes are multiples of 4096. */
+/* What the engine asks of the operating system: pages, clocks, processors. Sizes are multiples of
+ * rl_os_page, which is at most 64 KiB, as WebAssembly's pages are. */
 #ifndef RL_OS_H
 #define RL_OS_H
 
 #include "src/base/base.h"
 
-#define RL_OS_PAGE 4096u
+size_t rl_os_page(void); /* bytes of a page: 4096, or on some ARM kernels 16 or 64 KiB */
 
 /* Address space without access or memory behind it. NULL when refused. */
 void *rl_os_reserve(size_t size);
