@@ -48,7 +48,7 @@ static bool all_zero(const u8 *p, u64 n) { return !n || (!*p && !memcmp(p, p + 1
 
 /* Whether the page, which is there, is as in a new memory, and holds some of the image. */
 static bool as_new(const rl_image *im, const u8 *base, u32 page) {
-    u64 from = (u64)page * RL_OS_PAGE, to = from + RL_OS_PAGE, at, n;
+    u64 from = (u64)page * rl_os_page(), to = from + rl_os_page(), at, n;
     if (!overlap(im, from, to, &at, &n)) return false;
     return all_zero(base + from, at - from) && !memcmp(base + at, im->bytes + (at - im->at), n) &&
            all_zero(base + at + n, to - at - n);
@@ -57,8 +57,8 @@ static bool as_new(const rl_image *im, const u8 *base, u32 page) {
 /* Looks at every page of an open memory. False: cannot. */
 static bool learn(rl_habit *h, const rl_image *im, const u8 *base, u64 bytes, int pagemap) {
     u64 words[RL_FENCE_PAGES];
-    u32 pages = (u32)(bytes / RL_OS_PAGE);
-    if (pread(pagemap, words, pages * 8u, (off_t)((u64)base / RL_OS_PAGE * 8)) != (ssize_t)(pages * 8u)) return false;
+    u32 pages = (u32)(bytes / rl_os_page());
+    if (pread(pagemap, words, pages * 8u, (off_t)((u64)base / rl_os_page() * 8)) != (ssize_t)(pages * 8u)) return false;
     for (u32 k = 0; k < pages; k++) {
         if (!(words[k] >> 62) || bit(h->written, k) || as_new(im, base, k)) continue;
         set_bit(h->written, k);
@@ -72,7 +72,7 @@ static bool learn(rl_habit *h, const rl_image *im, const u8 *base, u64 bytes, in
 static u32 use_of(const rl_habit *h, const rl_image *im, u32 page) {
     u64 at, n;
     if (bit(h->written, page)) return 2;
-    return overlap(im, (u64)page * RL_OS_PAGE, (u64)(page + 1) * RL_OS_PAGE, &at, &n);
+    return overlap(im, (u64)page * rl_os_page(), (u64)(page + 1) * rl_os_page(), &at, &n);
 }
 
 /* False: too much for a plan. */
@@ -113,10 +113,10 @@ static int vmas_of(const rl_plan *p) { return 2 * (int)p->n + 1; }
 static bool protect(const rl_plan *p, const rl_image *im, u8 *base, u64 bytes) {
     for (u32 k = 0; k < p->n; k++)
         if (!p->runs[k].written)
-            restore(im, base, (u64)p->runs[k].at * RL_OS_PAGE, ((u64)p->runs[k].at + p->runs[k].n) * RL_OS_PAGE);
+            restore(im, base, (u64)p->runs[k].at * rl_os_page(), ((u64)p->runs[k].at + p->runs[k].n) * rl_os_page());
     if (mprotect(base, bytes, PROT_NONE)) return false;
     for (u32 k = 0; k < p->n; k++)
-        if (mprotect(base + (size_t)p->runs[k].at * RL_OS_PAGE, (size_t)p->runs[k].n * RL_OS_PAGE,
+        if (mprotect(base + (size_t)p->runs[k].at * rl_os_page(), (size_t)p->runs[k].n * rl_os_page(),
                      p->runs[k].written ? PROT_READ | PROT_WRITE : PROT_READ))
             return false;
     return true;
@@ -132,10 +132,10 @@ bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i, int pagemap) {
     if (f->broken) h->broken++;
     rl_fence_drop(f);
     const rl_memory *m = i->module->nmemories ? rl_instance_memory(i, 0) : NULL;
-    if (!m || !m->source || m->capacity > RL_FENCE_PAGES * RL_OS_PAGE || !worth_it(h) || !rl_instance_image(i, &im)) return false;
+    if (!m || !m->source || m->capacity > RL_FENCE_PAGES * rl_os_page() || !worth_it(h) || !rl_instance_image(i, &im)) return false;
     if (!learn(h, &im, m->base, m->capacity, pagemap)) h->hopeless = true;
     if (h->seen < LEARN || h->hopeless) return false;
-    const rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / RL_OS_PAGE));
+    const rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / rl_os_page()));
     /* relaxed: a budget need not be exact */
     if (!plan || atomic_load_explicit(&vmas, memory_order_relaxed) + vmas_of(plan) > VMA_BUDGET) return false;
     *f = (rl_fence){ m->base, m->capacity, plan, false };
@@ -149,7 +149,7 @@ void rl_fence_reset(const rl_fence *f, rl_instance *i) {
     rl_image im;
     rl_instance_image(i, &im);
     for (const struct rl_plan_run *r = f->plan->runs, *end = r + f->plan->n; r < end; r++)
-        if (r->written) restore(&im, f->base, (u64)r->at * RL_OS_PAGE, ((u64)r->at + r->n) * RL_OS_PAGE);
+        if (r->written) restore(&im, f->base, (u64)r->at * rl_os_page(), ((u64)r->at + r->n) * rl_os_page());
 #ifdef RL_INVARIANTS
     for (const struct rl_plan_run *r = f->plan->runs, *end = r + f->plan->n; r < end; r++)
         for (u32 k = r->at; !r->written && k < r->at + r->n; k++) rl_assert(as_new(&im, f->base, k));
