@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 void rl_emit_more(rl_emitter *e, void **array, u32 *cap, u32 n, size_t size) {
-    u32 want = n < 32 ? 64 : n * 2;
+    u32 want = n < 8 ? 8 : n * 2; /* several first blocks to a page: a small module touches few */
     void *p = realloc(*array, want * size);
     if (!p) {
         e->failed = true;

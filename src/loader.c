@@ -18,14 +18,20 @@ static void describe(FILE *out, const rl_module *m, const rl_import *imp, const 
     fputc('\n', out);
 }
 
-static rl_err resolve_all(rl_prog *p, FILE *list, rl_diag *d) {
+/* list: if not NULL and imports are missing, the text that describes them, for the caller to free */
+static rl_err resolve_all(rl_prog *p, char **list, rl_diag *d) {
     const rl_module *m = p->module;
     u32 missing = 0;
+    FILE *text = NULL;
+    size_t size;
     for (u32 i = 0; i < m->nimports; i++) {
         const rl_import *imp = &m->imports[i];
         rl_func *f = NULL;
         rl_err e = imp->kind == RL_KIND_FUNC ? rl_upper_host.import(&imp->module, &imp->name, &f) : RL_ERR_NOTFOUND;
-        if (e && e != RL_ERR_NOTFOUND) return rl_diag_set(d, e, "%s", rl_err_text(e));
+        if (e && e != RL_ERR_NOTFOUND) {
+            if (text) fclose(text);
+            return rl_diag_set(d, e, "%s", rl_err_text(e));
+        }
         if (!e && f->proto == m->funcs[imp->index].proto) {
             p->imports[i] = f;
             continue;
@@ -33,14 +39,15 @@ static rl_err resolve_all(rl_prog *p, FILE *list, rl_diag *d) {
         if (!missing++)
             rl_diag_set(d, RL_ERR_LINK, "unknown import: `%.*s::%.*s` has not been defined%s", (int)imp->module.len,
                         imp->module.p, (int)imp->name.len, imp->name.p, f ? " with this type" : "");
-        if (list) describe(list, m, imp, f);
+        if (list && !text) text = open_memstream(list, &size);
+        if (text) describe(text, m, imp, f);
     }
+    if (text) fclose(text);
     return missing ? RL_ERR_LINK : RL_OK;
 }
 
 rl_err rl_prog_new(rl_module *m, rl_prog **out, char **list, rl_diag *d) {
     rl_prog *p = calloc(1, sizeof *p);
-    size_t size;
     if (!p || !(p->imports = calloc(m->nimports + 1u, sizeof *p->imports))) {
         free(p);
         return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
@@ -49,9 +56,7 @@ rl_err rl_prog_new(rl_module *m, rl_prog **out, char **list, rl_diag *d) {
     p->module = rl_module_get(m);
     size_t room = rl_align(rl_store_room(m), 64);
     p->room = room <= RL_PROG_ROOM ? (u32)room : 0;
-    FILE *text = list ? open_memstream(list, &size) : NULL;
-    rl_err e = resolve_all(p, text, d);
-    if (text) fclose(text);
+    rl_err e = resolve_all(p, list, d);
     if (e) {
         rl_prog_put(p);
         return e;

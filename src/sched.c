@@ -27,7 +27,8 @@
 _Thread_local rl_worker *rl_worker_self;
 
 rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
-    memset(w, 0, sizeof *w);
+    memset(w, 0, offsetof(rl_worker, wheel));
+    memset(&w->wheel + 1, 0, sizeof *w - offsetof(rl_worker, wheel) - sizeof w->wheel);
     w->rt = rt;
     w->index = index;
     w->seed = index * 2654435761u + 1;

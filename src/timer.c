@@ -23,13 +23,12 @@ static void ring_del(rl_timer *t) {
     t->next = t->prev = NULL;
 }
 
+/* Slots are made at their first use: three pages that many a run never touches. */
 void rl_wheel_init(rl_wheel *w, i64 now_ns) {
-    memset(w, 0, sizeof *w);
+    memset(w, 0, offsetof(rl_wheel, slot));
     w->now = (u64)now_ns / RL_WHEEL_TICK_NS;
     ring_init(&w->due);
     ring_init(&w->far);
-    for (u32 l = 0; l < RL_WHEEL_LEVELS; l++)
-        for (u32 s = 0; s < RL_WHEEL_SLOTS; s++) ring_init(&w->slot[l][s]);
 }
 
 static u32 digit(u64 tick, u32 level) { return tick >> (DIGITS * level) & (RL_WHEEL_SLOTS - 1); }
@@ -45,6 +44,7 @@ static void deal(rl_wheel *w, rl_timer *t) {
         return;
     }
     u32 level = (63 - (u32)__builtin_clzll(t->tick ^ w->now)) / DIGITS, s = digit(t->tick, level);
+    if (!(w->busy[level] >> s & 1)) ring_init(&w->slot[level][s]);
     ring_add(&w->slot[level][s], t);
     w->busy[level] |= 1ull << s;
 }
@@ -116,7 +116,7 @@ rl_timer *rl_wheel_any(rl_wheel *w) {
     rl_timer *t = w->due.next != &w->due ? w->due.next : w->far.next != &w->far ? w->far.next : NULL;
     for (u32 l = 0; w->armed && !t && l < RL_WHEEL_LEVELS; l++)
         for (u32 i = 0; !t && i < RL_WHEEL_SLOTS; i++)
-            if (w->slot[l][i].next != &w->slot[l][i]) t = w->slot[l][i].next;
+            if ((w->busy[l] >> i & 1) && w->slot[l][i].next != &w->slot[l][i]) t = w->slot[l][i].next;
     if (t) rl_wheel_disarm(w, t);
     return t;
 }

@@ -23,7 +23,7 @@ typedef struct rl_timer {
 typedef struct rl_wheel {
     u64 now; /* ticks; everything due at or before it has fired */
     u64 armed;
-    u64 busy[RL_WHEEL_LEVELS]; /* bit per slot that is not empty */
+    u64 busy[RL_WHEEL_LEVELS]; /* bit per slot that is not empty; the others are not even initialised */
     rl_timer slot[RL_WHEEL_LEVELS][RL_WHEEL_SLOTS]; /* ring heads */
     rl_timer due; /* ring of those that have come, in order */
     rl_timer far; /* ring of those beyond the top level */

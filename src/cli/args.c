@@ -217,8 +217,8 @@ static bool check_operands(const rl_args *a, bool named) {
         return false;
     }
     /* "rille vaildate x" would be a program named vaildate */
-    const char *near = named || !a->noperands ? NULL : nearest_command(a->operands[0]);
-    if (near && access(a->operands[0], F_OK)) {
+    const char *near = named || !a->noperands || !access(a->operands[0], F_OK) ? NULL : nearest_command(a->operands[0]);
+    if (near) {
         rl_cli_usage("no file and no command named \"%s\"; the nearest command is \"%s\"", a->operands[0], near);
         return false;
     }

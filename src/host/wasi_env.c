@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "src/base/once.h"
 
 /* ---- the shared part ---- */
 
@@ -138,8 +138,9 @@ static const rl_api_row rows[] = {
 
 const rl_api_table rl_api_wasi = {rows, RL_LEN(rows)};
 
-static rl_func records[RL_LEN(rows)]; /* written once, under `once` */
-static rl_once once = RL_ONCE_INIT;
+static rl_func records[RL_LEN(rows)]; /* each written once, at its first import, under `making` */
+static bool made[RL_LEN(rows)];
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 static rl_proto *proto_of(const char *letters) {
     u8 types[16], result = RL_I32;
@@ -148,21 +149,20 @@ static rl_proto *proto_of(const char *letters) {
     return rl_proto_intern(types, n, &result, letters[0] != 'v');
 }
 
-static rl_err make_records(void) {
-    for (u32 i = 0; i < RL_LEN(rows); i++) {
-        rl_proto *p = proto_of(rows[i].letters);
-        if (!p) return RL_ERR_NOMEM;
-        rl_func_declare(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
-    }
-    return RL_OK;
+static rl_err make_record(u32 i) {
+    pthread_mutex_lock(&making);
+    rl_proto *p = made[i] ? NULL : proto_of(rows[i].letters);
+    if (p) rl_func_declare(&records[i], RL_STUB_HOST, rows[i].fn, NULL, p, rows[i].name);
+    bool ok = made[i] |= p != NULL;
+    pthread_mutex_unlock(&making);
+    return ok ? RL_OK : RL_ERR_NOMEM;
 }
 
 rl_err rl_wasi_import(const rl_name *name, rl_extern *out) {
-    RL_TRY(rl_once_run(&once, make_records));
     for (u32 i = 0; i < RL_LEN(rows); i++) {
         if (strlen(rows[i].name) != name->len || memcmp(rows[i].name, name->p, name->len)) continue;
         *out = (rl_extern){.kind = RL_KIND_FUNC, .func = &records[i]};
-        return RL_OK;
+        return make_record(i);
     }
     return RL_ERR_NOTFOUND;
 }
