@@ -185,7 +185,6 @@ static void emit_loop(rl_emitter *e) {
     flush_below(e, c->height);
     params_to_slots(e, c->nparams);
     rl_merge_pins(e, c);
-    if (e->checked) rl_emit_limit(e);
     const rl_block_note *note = rl_note(e, c);
     c->constants = !note->calls && (!e->m.loop || note->innermost);
     if (c->constants) rl_masm_loop(&e->m, note->innermost);
@@ -423,7 +422,7 @@ static void emit_end(rl_emitter *e) {
         }
         e->cur_pins = c->outer_pins;
         e->pinned = e->pins[e->cur_pins].regs;
-        rl_emit_use_limit(e);
+        rl_merge_use_pins(e);
     } else if (c->op == RL_OP_if && c->else_taken) {
         end_false_edge(e, c);
     } else if (c->merge) {
@@ -761,9 +760,10 @@ static void reset(rl_emitter *e) {
     e->pins[0].regs = 0;
     e->pins[0].tight = false;
     e->pins[0].limit = RL_NOREG;
-    e->alloc_gp = e->all_gp;
+    e->pins[0].taken = e->pins[0].nconsts = 0;
     e->cur_pins = 0;
     e->listing = e->opt.positions;
+    rl_merge_use_pins(e);
     e->dead = e->failed = e->flags_live = e->flags_next = false;
     e->epilogue = RL_LABEL_INIT;
     e->epilogue_used = false;
@@ -853,7 +853,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
         while ((u32)__builtin_popcount(e->alloc_gp) > o->max_regs) e->alloc_gp &= ~RL_BIT(31 - __builtin_clz(e->alloc_gp));
         while ((u32)__builtin_popcount(e->alloc_fp) > o->max_regs) e->alloc_fp &= ~RL_BIT(31 - __builtin_clz(e->alloc_fp));
     }
-    e->all_gp = e->alloc_gp;
+    e->all_gp = e->alloc_gp, e->all_fp = e->alloc_fp;
     e->callee_saved = RL_CALLEE_SAVED & (e->alloc_gp | e->alloc_fp);
     e->memops = rl_masm_has_memops();
     /* every array has a first block, so that a failed growth can go on writing to index 0 */

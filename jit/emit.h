@@ -53,12 +53,17 @@ typedef struct rl_merge {
     u8 result;       /* register of the label's single result, or RL_NOREG */
 } rl_merge;
 
+#define RL_PINNED_CONSTS 4
+
 /* The locals that keep a register throughout a loop. */
 typedef struct rl_pins {
     u32 regs;
     u8 local[32];
     bool tight; /* neither loops nor calls inside */
     u8 limit;   /* tight, checked flavour: register with RL_NEAR's limit, see emit_mem.c; or RL_NOREG */
+    u8 nconsts; /* tight: float constants in registers */
+    u32 taken;  /* registers of the limit and the constants */
+    struct rl_pinned_const { u64 bits; u8 type, reg; } consts[RL_PINNED_CONSTS];
 } rl_pins;
 
 /* An open construct: 64 bytes, as their number is the guest's choice. */
@@ -131,7 +136,7 @@ struct rl_emitter {
     bool wrap32, memops, checked;
     u32 low, flat;     /* operands below `low` hold no register; below `flat` they are all slots or constants */
     u32 alloc_gp, alloc_fp, callee_saved; /* allocatable registers, of which callee-saved */
-    u32 all_gp;        /* alloc_gp outside of loops that took one for the limit */
+    u32 all_gp, all_fp; /* the same outside of loops that took some for the limit and for constants */
 
     /* current function */
     rl_annot an;
@@ -260,6 +265,7 @@ void rl_merge_branch_cold(rl_emitter *e, rl_cc cc, rl_ctl *c);
 void rl_merge_bind(rl_emitter *e, rl_ctl *c);
 void rl_merge_cold_edge(rl_emitter *e, const rl_cold *cold);
 void rl_merge_pins(rl_emitter *e, rl_ctl *loop);
+void rl_merge_use_pins(rl_emitter *e); /* the pins in force have changed */
 void rl_merge_unpin(rl_emitter *e, u64 live, u32 pins);
 
 typedef struct rl_move { u8 to, from; } rl_move;

@@ -22,17 +22,9 @@ static void check_register(rl_emitter *e, u8 r, u32 log2) {
  * fails is looked at once more, out of line. */
 #define RL_NEAR 64u
 
-void rl_emit_use_limit(rl_emitter *e) {
-    u8 r = e->pins[e->cur_pins].limit;
-    e->alloc_gp = e->all_gp & ~(r == RL_NOREG ? 0 : RL_BIT(r));
-}
-
-void rl_emit_limit(rl_emitter *e) {
-    u8 r = e->pins[e->cur_pins].limit;
-    if (r == RL_NOREG) return;
+void rl_emit_limit(rl_emitter *e, u8 r) {
     rl_masm_ld(&e->m, RL_LD_64, r, limit_of(0));
     rl_masm_bini(&e->m, RL_BIN_SUB, RL_W64, r, r, RL_NEAR - 1);
-    rl_emit_use_limit(e);
 }
 
 /* Compares an address in a register with the limit for its size, or with a lower one. */

@@ -361,13 +361,26 @@ void rl_emit_cmp(rl_emitter *e, rl_cc cc, u8 type) {
     rl_emit_flags(e, cc);
 }
 
+/* The register that has this constant throughout the loop, or RL_NOREG. */
+static u8 pinned_constant(const rl_emitter *e, const rl_val *v) {
+    const rl_pins *p = &e->pins[e->cur_pins];
+    for (u32 i = 0; v->kind == RL_V_CONST && i < p->nconsts; i++)
+        if (p->consts[i].bits == v->bits && p->consts[i].type == v->type) return p->consts[i].reg;
+    return RL_NOREG;
+}
+
+static u8 use_float(rl_emitter *e, rl_val *v) {
+    u8 r = pinned_constant(e, v);
+    return r == RL_NOREG ? rl_vs_use(e, v) : r;
+}
+
 void rl_emit_fcmp(rl_emitter *e, rl_cc cc, u8 type) {
     rl_val b = rl_vs_pop(e), a = rl_vs_pop(e);
     rl_mem mem;
     if (rl_masm_fcmpm_ok(cc) && rl_vs_mem_operand(e, &b, &mem)) {
         rl_masm_fcmpm(&e->m, (rl_type)type, cc, rl_vs_use(e, &a), mem);
     } else {
-        u8 rb = rl_vs_use(e, &b), ra = rl_vs_use(e, &a);
+        u8 rb = use_float(e, &b), ra = use_float(e, &a);
         rl_masm_fcmp(&e->m, (rl_type)type, cc, ra, rb);
     }
     rl_vs_release(e, &a), rl_vs_release(e, &b);
@@ -382,7 +395,7 @@ void rl_emit_fbin(rl_emitter *e, rl_fbin op, u8 type) {
     if (commutative && a.kind == RL_V_CONST) { rl_val t = a; a = b; b = t; }
     u8 hint = rl_vs_hint(e), d, ra;
     rl_mem mem;
-    if (op <= RL_FBIN_DIV && b.kind == RL_V_CONST && b.bits) {
+    if (op <= RL_FBIN_DIV && b.kind == RL_V_CONST && b.bits && pinned_constant(e, &b) == RL_NOREG) {
         ra = rl_vs_use(e, &a);
         d = rl_vs_dest(e, &a, NULL, true, hint);
         rl_masm_fbini(&e->m, op, (rl_type)type, d, ra, b.bits);
@@ -391,8 +404,8 @@ void rl_emit_fbin(rl_emitter *e, rl_fbin op, u8 type) {
         d = rl_vs_dest(e, &a, NULL, true, hint);
         rl_masm_fbinm(&e->m, op, (rl_type)type, d, ra, mem);
     } else {
-        u8 rb = rl_vs_use(e, &b);
-        ra = rl_vs_use(e, &a);
+        u8 rb = use_float(e, &b);
+        ra = use_float(e, &a);
         d = rl_vs_dest(e, &a, &b, true, hint);
         rl_masm_fbin(&e->m, op, (rl_type)type, d, ra, rb);
     }

@@ -41,8 +41,7 @@ void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
 void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
 void rl_emit_cold_bound(rl_emitter *e, rl_cold *c, rl_label *trap);
 void rl_emit_cold_near(rl_emitter *e, rl_cold *c, rl_label *trap);
-void rl_emit_limit(rl_emitter *e); /* before the head of a tight loop */
-void rl_emit_use_limit(rl_emitter *e); /* the pins in force have changed */
+void rl_emit_limit(rl_emitter *e, u8 r); /* before the head of a tight loop */
 void rl_emit_memory(rl_emitter *e, u32 op);
 void rl_emit_table(rl_emitter *e, u32 op);
 void rl_emit_ref(rl_emitter *e, u32 op);

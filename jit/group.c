@@ -117,7 +117,7 @@ void rl_group_at_slow(rl_emitter *e, u8 op) {
 void rl_group_cold(rl_emitter *e, u32 index) {
     const rl_run r = e->runs[index];
     back_to(e, &r);
-    rl_emit_use_limit(e);
+    rl_merge_use_pins(e);
     e->dead = false;
     keep_output(e, &e->run_output);
     e->run_entered = false;

@@ -261,6 +261,12 @@ void rl_merge_cold_edge(rl_emitter *e, const rl_cold *cold) {
 
 /* ---- pins ---- */
 
+void rl_merge_use_pins(rl_emitter *e) {
+    u32 taken = e->pins[e->cur_pins].taken;
+    e->alloc_gp = e->all_gp & ~taken;
+    e->alloc_fp = e->all_fp & ~taken;
+}
+
 typedef struct candidate { u32 weight; u8 t; } candidate;
 
 static u32 candidates(const rl_emitter *e, const rl_block_note *n, candidate *out) {
@@ -319,7 +325,34 @@ static void choose_limit(rl_emitter *e, rl_pins *p, const rl_block_note *n) {
     if (!avail) return;
     p->limit = (u8)__builtin_ctz(avail & e->saved ? avail & e->saved : avail);
     p->regs &= ~RL_BIT(p->limit);
+    p->taken = RL_BIT(p->limit);
     e->saved |= RL_BIT(p->limit) & e->callee_saved;
+}
+
+/* A float constant for a register, unless it is there or none is to spare. */
+static void pin_constant(const rl_emitter *e, rl_pins *p, u8 type, u64 bits) {
+    u32 avail = e->alloc_fp & ~(7u << RL_FP0) & ~p->regs & ~p->taken;
+    if (!bits || p->nconsts == RL_PINNED_CONSTS || __builtin_popcount(avail) < 3) return;
+    for (u32 i = 0; i < p->nconsts; i++)
+        if (p->consts[i].bits == bits && p->consts[i].type == type) return;
+    u8 r = (u8)__builtin_ctz(avail);
+    p->consts[p->nconsts++] = (struct rl_pinned_const){ bits, type, r };
+    p->taken |= RL_BIT(r);
+}
+
+/* What looks like a constant right before an operator that reads it; a mistake costs a register and a load. */
+static void choose_constants(const rl_emitter *e, rl_pins *p, const rl_block_note *n) {
+    static const struct { u8 op, type, size, first, compare; } kinds[] = {
+        { RL_OP_f64_const, RL_F64, 8, RL_OP_f64_add, RL_OP_f64_eq }, { RL_OP_f32_const, RL_F32, 4, RL_OP_f32_add, RL_OP_f32_eq } };
+    const u8 *end = e->mod->bytes + n->end;
+    for (u32 k = 0; k < RL_LEN(kinds); k++) {
+        size_t size = kinds[k].size;
+        for (const u8 *at = e->ip; (size_t)(end - at) > size + 1 && (at = memchr(at, kinds[k].op, (size_t)(end - at) - size - 1)); at++) {
+            u32 next = at[size + 1];
+            if (next - kinds[k].first < 4 || next - kinds[k].compare < 6)
+                pin_constant(e, p, kinds[k].type, size == 8 ? rl_load64(at + 1) : rl_load32(at + 1));
+        }
+    }
 }
 
 /* At a loop's header: choose the pins, bring everything into the header's state. */
@@ -331,6 +364,7 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     *p = e->pins[e->cur_pins];
     p->tight = n->innermost && !n->calls;
     p->limit = RL_NOREG;
+    p->taken = p->nconsts = 0;
     u64 already = pinned_locals(p);
     candidate list[RL_TRACKED];
     u32 count = candidates(e, n, list);
@@ -346,6 +380,7 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
         already |= rl_bit64(t);
     }
     if (e->checked && p->tight) choose_limit(e, p, n);
+    if (p->tight && e->memops) choose_constants(e, p, n); /* without: the masm has constants of its own */
     c->outer_pins = e->cur_pins;
     c->pins = e->npins++;
     c->merge = rl_merge_new(e);
@@ -360,6 +395,10 @@ void rl_merge_pins(rl_emitter *e, rl_ctl *c) {
     rl_merge_adapt(e, m, n->live, NULL);
     e->cur_pins = c->pins;
     rl_merge_restore(e, m);
+    rl_merge_use_pins(e);
+    rl_masm_room(&e->m, 512);
+    if (p->limit != RL_NOREG) rl_emit_limit(e, p->limit);
+    for (u32 i = 0; i < p->nconsts; i++) rl_masm_fmovi(&e->m, (rl_type)p->consts[i].type, p->consts[i].reg, p->consts[i].bits);
 }
 
 /* Falling out of a loop: back to the outer pins. */
