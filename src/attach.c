@@ -20,7 +20,7 @@ typedef struct client {
     int fd; /* -1: none */
     u32 len;
     char line[64];
-    rl_map seen; /* of rl_survey_rows */
+    rl_survey_seen seen;
 } client;
 
 typedef struct rl_attach {
@@ -48,7 +48,7 @@ bool rl_attach_trusted(int fd, pid_t *pid) {
 
 static void drop(client *c) {
     if (c->fd >= 0) close(c->fd);
-    rl_map_fini(&c->seen);
+    rl_survey_forget(&c->seen);
     *c = (client){ .fd = -1 };
 }
 

@@ -12,8 +12,9 @@
 
 typedef struct row {
     const rl_proc *p;
+    u64 id;   /* p's: sorting a million looks at records no more often than it must */
     u64 key;
-    u64 busy; /* fuel since the last look */
+    u64 fuel, busy; /* all of it; since the last look */
 } row;
 
 typedef unsigned long long ull; /* for printf */
@@ -49,20 +50,43 @@ static bool names_of(const rl_proc *p, char *buf, size_t size) { return rl_names
 
 /* ---- all of them ---- */
 
-static int by_key(const void *a, const void *b) {
+static int by_id(const void *a, const void *b) {
     const row *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? 1 : -1;
-    return x->p->id < y->p->id ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Every process, unordered; *rows is the caller's to free. */
+/* Whether x comes first. */
+static bool before(const row *x, const row *y) { return x->key != y->key ? x->key > y->key : x->id < y->id; }
+static int by_key(const void *a, const void *b) { return before(a, b) ? -1 : 1; }
+
+/* Every process, by id; *rows is the caller's to free. */
 static u64 gather(rl_rt *rt, row **rows) {
     u64 n = 0, all = 0;
     for (u32 i = 0; i < RL_PID_SHARDS; i++) all += rt->pids.shards[i].map.count;
     *rows = calloc(all + 1, sizeof **rows);
     for (u32 i = 0; *rows && i < RL_PID_SHARDS; i++)
-        RL_MAP_EACH(&rt->pids.shards[i].map, s) (*rows)[n++].p = s->val;
+        RL_MAP_EACH(&rt->pids.shards[i].map, s) {
+            const rl_proc *p = s->val;
+            (*rows)[n++] = (row){ .p = p, .id = p->id, .fuel = fuel_of(p) };
+        }
+    if (n) qsort(*rows, n, sizeof **rows, by_id);
     return n;
+}
+
+/* Brings the first `most` by key to the front, in order. A few of very many, usually: those are kept sorted in one pass. */
+static void choose(row *rows, u64 n, u64 most) {
+    if (!most || most > 1000) {
+        if (n) qsort(rows, n, sizeof *rows, by_key);
+        return;
+    }
+    for (u64 i = 0, kept = 0; i < n; i++) {
+        row r = rows[i];
+        if (kept == most && !before(&r, &rows[kept - 1])) continue;
+        u64 at = kept < most ? kept++ : kept - 1;
+        if (at != i) rows[i] = rows[at]; /* the one that falls out, or r itself */
+        for (; at && before(&r, &rows[at - 1]); at--) rows[at] = rows[at - 1];
+        rows[at] = r;
+    }
 }
 
 /* ---- for people ---- */
@@ -121,8 +145,6 @@ void rl_survey_print(rl_rt *rt) {
     if (!out) return;
     rl_halt_begin(rt);
     u64 n = gather(rt, &rows);
-    for (u64 i = 0; i < n; i++) rows[i].key = UINT64_MAX - rows[i].p->id;
-    if (n) qsort(rows, n, sizeof *rows, by_key);
     fprintf(out, "rille: %llu processes\n", (ull)n);
     for (u64 i = 0; i < n; i++) print_one(out, rows[i].p, &places);
     rl_halt_end(rt);
@@ -148,28 +170,34 @@ void rl_survey_one(rl_rt *rt, u64 pid, FILE *out) {
 static u64 key_of(const row *r, rl_survey_key key) {
     switch (key) {
     case RL_SURVEY_busy: return r->busy;
-    case RL_SURVEY_fuel: return fuel_of(r->p);
+    case RL_SURVEY_fuel: return r->fuel;
     case RL_SURVEY_memory: return r->p->memory;
     case RL_SURVEY_mailbox: return mailbox_of(r->p);
     case RL_SURVEY_links: return links_of(r->p);
     case RL_SURVEY_id:
     case RL_SURVEY_KEY_COUNT: break;
     }
-    return UINT64_MAX - r->p->id; /* the eldest first */
+    return 0; /* by id */
 }
 
-/* Notes what each has spent, and since the last look. Values in the map are fuel + 1, as they must not be NULL. */
-static u64 note_fuel(rl_map *seen, row *rows, u64 n) {
-    rl_map now = { 0 };
+void rl_survey_forget(rl_survey_seen *s) {
+    free(s->spent);
+    *s = (rl_survey_seen){ 0 };
+}
+
+/* Notes what each has spent, and since the last look; rows are by id, as what was seen. Returns the sum. */
+static u64 note_fuel(rl_survey_seen *seen, row *rows, u64 n) {
+    rl_survey_seen now = { malloc((n + 1) * sizeof *now.spent), n };
     u64 sum = 0;
-    for (u64 i = 0; i < n; i++) {
-        const rl_proc *p = rows[i].p;
-        uintptr_t before = (uintptr_t)rl_map_get(seen, p->id);
-        rows[i].busy = fuel_of(p) - (before ? before - 1 : 0);
+    for (u64 i = 0, j = 0; i < n; i++) {
+        while (j < seen->count && seen->spent[j].id < rows[i].id) j++;
+        bool known = j < seen->count && seen->spent[j].id == rows[i].id;
+        rows[i].busy = rows[i].fuel - (known ? seen->spent[j].fuel : 0);
         sum += rows[i].busy;
-        (void)rl_map_put(&now, p->id, (void *)(uintptr_t)(fuel_of(p) + 1), NULL); /* no memory: seems new next time */
+        if (now.spent) now.spent[i] = (struct rl_survey_spent){ rows[i].id, rows[i].fuel };
     }
-    rl_map_fini(seen);
+    if (!now.spent) now.count = 0; /* all will seem new */
+    rl_survey_forget(seen);
     *seen = now;
     return sum;
 }
@@ -194,15 +222,15 @@ static void put_row(const row *r, FILE *out) {
         rl_utf8_printable(function);
     }
     fprintf(out, "%llu\t%llu\t%s\t%llu\t%llu\t%llu\t%llu\t%u\t%s\t%s\n", (ull)p->id, (ull)p->parent, state_of(p),
-            (ull)mailbox_of(p), (ull)p->memory, (ull)fuel_of(p), (ull)r->busy, links_of(p), names, function);
+            (ull)mailbox_of(p), (ull)p->memory, (ull)r->fuel, (ull)r->busy, links_of(p), names, function);
 }
 
-void rl_survey_rows(rl_rt *rt, rl_survey_key key, u64 most, rl_map *seen, FILE *out) {
+void rl_survey_rows(rl_rt *rt, rl_survey_key key, u64 most, rl_survey_seen *seen, FILE *out) {
     row *rows = NULL;
     rl_halt_begin(rt);
     u64 n = gather(rt, &rows), busy = note_fuel(seen, rows, n);
     for (u64 i = 0; i < n; i++) rows[i].key = key_of(&rows[i], key);
-    if (n) qsort(rows, n, sizeof *rows, by_key);
+    choose(rows, n, most);
     put_totals(rt, busy, out);
     for (u64 i = 0; i < n && (!most || i < most); i++) put_row(&rows[i], out);
     rl_halt_end(rt);

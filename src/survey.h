@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "src/base/map.h"
+#include "src/base/base.h"
 
 struct rl_rt;
 
@@ -20,11 +20,18 @@ typedef enum rl_survey_key {
     RL_SURVEY_KEY_COUNT
 } rl_survey_key;
 
+/* What an onlooker has seen, to tell what was spent since. Zeroed at first. */
+typedef struct rl_survey_seen {
+    struct rl_survey_spent { u64 id, fuel; } *spent; /* by id */
+    u64 count;
+} rl_survey_seen;
+void rl_survey_forget(rl_survey_seen *s);
+
 /* For another program to read, a field after another with tabs between them. First a line about the runtime: workers,
  * processes alive, at most, spawned, failed, messages, slices, steals, memory, fuel, fuel since the last look. Then a line
  * for each of the first `most` processes (0: all) by key: id, parent, state, mailbox, memory, fuel, fuel since the last
- * look, links, names (or -), innermost function (or -). `seen` is one onlooker's memory, zeroed at first. Any thread. */
-void rl_survey_rows(struct rl_rt *rt, rl_survey_key key, u64 most, rl_map *seen, FILE *out);
+ * look, links, names (or -), innermost function (or -). Any thread. */
+void rl_survey_rows(struct rl_rt *rt, rl_survey_key key, u64 most, rl_survey_seen *seen, FILE *out);
 /* One process in detail, as rl_survey_print shows it; nothing when there is none. Any thread. */
 void rl_survey_one(struct rl_rt *rt, u64 pid, FILE *out);
 

@@ -118,6 +118,15 @@ static rl_exit takes_or_times_out(rl_proc *p) {
     return RL_EXIT_DONE;
 }
 
+/* 1 spawns 2, whose start function is over in one slice */
+static rl_exit spawns(rl_proc *p) {
+    if (p->id == 2) return RL_EXIT_DONE;
+    if (p->dying || atomic_load(&procs[1].launch) != RL_LAUNCH_THROUGH) return park(p, INT64_MAX, false);
+    rl_proc_drop(p->starting); /* for the end: what spawn would publish */
+    p->starting = NULL;
+    return RL_EXIT_DONE;
+}
+
 /* ---- processes without instances ---- */
 
 static void make(u32 i) {
@@ -191,6 +200,16 @@ static void setup_queued(rl_exit (*script)(rl_proc *)) {
 }
 static void setup_ending(void) { setup_queued(ends); }
 static void setup_spinner(void) { setup_queued(spins); }
+static void setup_spawner(void) {
+    setup_of(2, spawns);
+    procs[1].phase = RL_PHASE_START;
+    procs[1].known = false;
+    procs[1].parent = 1;
+    atomic_init(&procs[1].launch, RL_LAUNCH_RUNNING);
+    procs[0].starting = &procs[1];
+    rl_proc_run(&procs[0], 1000); /* parks */
+    rl_proc_launch(&procs[1]);
+}
 static void setup_two(void) { setup_of(2, ends); }
 static void setup_four(void) { setup_of(4, ends); }
 
@@ -250,6 +269,7 @@ static const model_scenario all[] = {
     {"deadline against message", setup_timed, {work, send_and_work}, check_timed, entered, 3, 1, 0},
     {"kill of one that spins", setup_spinner, {work, send_kill}, check_all_ended, entered, 4, 1, 0},
     {"message to one that ends", setup_ending, {work, send_data}, check_all_ended, entered, 5, 2, 0},
+    {"kill of one that spawns", setup_spawner, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
     {"work for a worker that falls asleep", setup_two, {queue_two, work}, check_help, entered, 3, 2, 0},
     {"and again", setup_four, {queue_two_twice, work}, check_help, entered, 2, 1, 0},
 };
@@ -269,6 +289,9 @@ static const model_mutation wanted[] = {
     {"runq.c", "cas", "torn", "&q->head, &h, h + 1", "one worker takes it"},
     {"sched.c", "fence", "acquire and release", "pairs with the one in call_help", "who falls asleep looks last"},
     {"sched.c", "fence", "relaxed", "atomic_thread_fence(memory_order_seq_cst);", "who queues looks for sleepers last"},
+    {"proc.c", "exchange", "torn", "RL_LAUNCH_THROUGH, memory", "a child that starts is taken away by its spawner or by itself"},
+    {"proc.c", "exchange", "torn", "RL_LAUNCH_ABANDONED, memory", "a child that starts is taken away by its spawner or by itself"},
+    {"proc.c", "exchange", "relaxed", "RL_LAUNCH_THROUGH, memory", "who takes it away sees all of it"},
     {"sched.c", "exchange", "torn", "atomic_exchange(&w->asleep, false)", "a sleeper is counted off once"},
 };
 
