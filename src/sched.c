@@ -20,6 +20,7 @@
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
+#define PATIENCE_NS 50000000 /* how long timers of a patient run may be late on purpose */
 #ifndef SEARCHES
 #define SEARCHES 40u     /* rounds of looking for somebody's work before sleeping: a few microseconds */
 #endif
@@ -213,6 +214,20 @@ void rl_sched_unwatch(rl_watch *watch) {
     rl_worker_unlock(at);
 }
 
+static bool others_busy(const rl_worker *w) {
+    for (u32 i = 0; i < atomic_load_explicit(&w->rt->started, memory_order_relaxed); i++)
+        if (i != w->index && !atomic_load_explicit(&w->rt->workers[i].asleep, memory_order_relaxed)) return true;
+    return false;
+}
+
+/* The time for timers of a patient run. */
+static i64 patient_now(rl_worker *w, i64 now, bool idle) {
+    i64 cpu = (i64)rl_os_thread_cpu_ns();
+    if (idle) w->lost = others_busy(w) ? PATIENCE_NS : 0;
+    else w->lost = RL_MIN(w->lost + RL_MAX(now - w->seen - (cpu - w->seen_cpu), 0), PATIENCE_NS);
+    return now - w->lost;
+}
+
 /* Fires what is due at `now`. An idle worker that finds itself late, as the kernel ran something else, fires only the
  * earliest: what that wakes runs before the next deadline, as it would have in time, for HOLD_NS at most. */
 static bool fire(rl_worker *w, i64 now, bool idle) {
@@ -236,9 +251,10 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
     rl_worker_lock(w);
     if (w->wheel.armed) {
         i64 now = (i64)rl_os_now_ns();
-        *any |= fire(w, now, idle);
+        bool patient = w->rt->config->patient;
+        *any |= fire(w, patient ? patient_now(w, now, idle) : now, idle);
         i64 next = rl_wheel_next(&w->wheel);
-        if (next != INT64_MAX) timeout = RL_MAX(next - now, 0) + RL_WHEEL_TICK_NS / 4;
+        if (next != INT64_MAX) timeout = RL_MAX(next - now, patient ? w->lost / 100 : 0) + RL_WHEEL_TICK_NS / 4;
     }
     rl_worker_unlock(w);
     return timeout;
@@ -255,6 +271,11 @@ static void look_at_all(rl_worker *w, bool idle, bool wait) {
     rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
 }
 
+static void note_time(rl_worker *w) {
+    w->seen = (i64)rl_os_now_ns();
+    w->seen_cpu = (i64)rl_os_thread_cpu_ns();
+}
+
 /* Timers that are due, descriptors that are ready. With `wait`, sleeps until there is one, or somebody wakes us. idle:
  * nobody is to run. */
 static void look(rl_worker *w, bool idle, bool wait) {
@@ -263,6 +284,7 @@ static void look(rl_worker *w, bool idle, bool wait) {
     w->looking = true;
     look_at_all(w, idle, wait);
     w->looking = false;
+    if (w->rt->config->patient) note_time(w);
     if (!w->next) w->next = next;
     else if (next) rl_sched_later(next);
 }

@@ -42,7 +42,8 @@ typedef struct rl_worker {
     u32 index;
     u32 ticks;         /* slices until the next look at timers and readiness */
     bool looking;      /* at them: what they wake runs in the order woken */
-    i64 held_until;    /* timers that are due may wait until then, see run_timers; 0: none do */
+    i64 held_until;    /* timers that are due may wait until then, see fire; 0: none do */
+    i64 seen, seen_cpu, lost; /* patient runs: when it looked last, its time then, and time it did not get since it was idle */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
     bool extended;     /* it is the second since a process came from the queue */
