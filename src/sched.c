@@ -225,6 +225,8 @@ static i64 patient_now(rl_worker *w, i64 now, bool idle) {
     i64 cpu = (i64)rl_os_thread_cpu_ns();
     if (idle) w->lost = others_busy(w) ? PATIENCE_NS : 0;
     else w->lost = RL_MIN(w->lost + RL_MAX(now - w->seen - (cpu - w->seen_cpu), 0), PATIENCE_NS);
+    w->seen = now;
+    w->seen_cpu = cpu;
     return now - w->lost;
 }
 
@@ -271,6 +273,7 @@ static void look_at_all(rl_worker *w, bool idle, bool wait) {
     rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
 }
 
+/* After sleeping: that was no loss. */
 static void note_time(rl_worker *w) {
     w->seen = (i64)rl_os_now_ns();
     w->seen_cpu = (i64)rl_os_thread_cpu_ns();
@@ -284,7 +287,7 @@ static void look(rl_worker *w, bool idle, bool wait) {
     w->looking = true;
     look_at_all(w, idle, wait);
     w->looking = false;
-    if (w->rt->config->patient) note_time(w);
+    if (idle && w->rt->config->patient) note_time(w);
     if (!w->next) w->next = next;
     else if (next) rl_sched_later(next);
 }
