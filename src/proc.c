@@ -479,7 +479,7 @@ static __attribute__((noinline)) void arm_wait(rl_proc *p, bool timed) {
     rl_worker *w = p->worker;
     p->armed = w;
     rl_worker_lock(w);
-    if (timed) rl_wheel_arm(&w->wheel, &p->timer, p->host.wait.deadline_ns);
+    if (timed) rl_wheel_arm(&w->wheel, &p->timer, rl_sched_deadline(w, p->host.wait.deadline_ns));
     rl_watch *watch = p->host.wait.watch ? (rl_watch *)(uintptr_t)p->host.wait.word[3] : NULL;
     if (watch) p->watched = rl_watch_worker(watch, w);
     else if (p->host.wait.fd >= 0 && rl_io_wait(&w->io, &p->waiter, p->host.wait.fd, p->host.wait.write)) p->ready = true;

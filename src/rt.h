@@ -76,8 +76,8 @@ typedef struct rl_rt_config {
     bool handle_signals;  /* SIGINT and SIGTERM end the run: status 130, 143          */
     bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */
     bool quiet;           /* no failure reports on standard error                     */
-    bool patient;         /* timers do not count time in which the kernel ran something else than this run while it had
-                             work, up to 50 ms: for tests that measure short times on a busy machine */
+    bool patient;         /* timers do not count time in which the kernel ran something else although this run had work:
+                             for tests that measure short times on a busy machine */
     FILE *log;            /* where reports go; NULL: stderr                           */
     struct rl_capture *capture; /* where standard output and error go; NULL: to ours  */
     u64 environment;      /* its id, as guests ask for it                             */

@@ -20,7 +20,7 @@
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
-#define PATIENCE_NS 50000000 /* how long timers of a patient run may be late on purpose */
+#define PATIENCE_NS 50000000 /* in a patient run: how long timers wait for what other workers are at */
 #ifndef SEARCHES
 #define SEARCHES 40u     /* rounds of looking for somebody's work before sleeping: a few microseconds */
 #endif
@@ -220,14 +220,18 @@ static bool others_busy(const rl_worker *w) {
     return false;
 }
 
-/* The time for timers of a patient run. */
-static i64 patient_now(rl_worker *w, i64 now, bool idle) {
+/* Counts, in a patient run, what the kernel gave to others since the last look. */
+static void count_lost(rl_worker *w, i64 now) {
     i64 cpu = (i64)rl_os_thread_cpu_ns();
-    if (idle) w->lost = others_busy(w) ? PATIENCE_NS : 0;
-    else w->lost = RL_MIN(w->lost + RL_MAX(now - w->seen - (cpu - w->seen_cpu), 0), PATIENCE_NS);
+    if (w->seen) w->lost += RL_MAX(now - w->seen - (cpu - w->seen_cpu), 0);
     w->seen = now;
     w->seen_cpu = cpu;
-    return now - w->lost;
+}
+
+i64 rl_sched_deadline(rl_worker *w, i64 deadline_ns) {
+    if (RL_LIKELY(!w->rt->config->patient)) return deadline_ns;
+    count_lost(w, (i64)rl_os_now_ns());
+    return deadline_ns - w->lost;
 }
 
 /* Fires what is due at `now`. An idle worker that finds itself late, as the kernel ran something else, fires only the
@@ -239,7 +243,7 @@ static bool fire(rl_worker *w, i64 now, bool idle) {
     for (rl_timer *t; (t = rl_wheel_pop(&w->wheel, now)); any = true) {
         i64 tick = (i64)(t->tick * RL_WHEEL_TICK_NS);
         if (idle && !any && tick + LATE_NS < now) {
-            w->held_until = now + HOLD_NS;
+            w->held_until = now + (w->rt->config->patient ? PATIENCE_NS : HOLD_NS);
             now = tick;
         }
         due(w, t);
@@ -253,10 +257,12 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
     rl_worker_lock(w);
     if (w->wheel.armed) {
         i64 now = (i64)rl_os_now_ns();
-        bool patient = w->rt->config->patient;
-        *any |= fire(w, patient ? patient_now(w, now, idle) : now, idle);
+        if (w->rt->config->patient) count_lost(w, now);
+        now -= w->lost;
+        bool hold = idle && w->rt->config->patient && others_busy(w);
+        *any |= fire(w, hold ? now - PATIENCE_NS : now, idle);
         i64 next = rl_wheel_next(&w->wheel);
-        if (next != INT64_MAX) timeout = RL_MAX(next - now, patient ? w->lost / 100 : 0) + RL_WHEEL_TICK_NS / 4;
+        if (next != INT64_MAX) timeout = RL_MAX(next - now, hold ? HOLD_NS : 0) + RL_WHEEL_TICK_NS / 4;
     }
     rl_worker_unlock(w);
     return timeout;
@@ -315,7 +321,9 @@ static rl_proc *steal(rl_worker *w) {
 static rl_proc *own(rl_worker *w) {
     rl_proc *p = w->next;
     w->next = NULL;
-    if (p && w->budget <= 0 && !w->extended) { /* woken by one that used the slice up itself: not behind all others */
+    /* Woken by one that used the slice up itself: not behind all others. A newborn is not ahead of its parent: who spawns
+     * a process and goes on with it at once finds it there, however short the slices are. */
+    if (p && w->budget <= 0 && !w->extended && p->phase != RL_PHASE_NEW) {
         w->budget = w->rt->config->slice;
         w->extended = true;
     }

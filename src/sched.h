@@ -43,7 +43,8 @@ typedef struct rl_worker {
     u32 ticks;         /* slices until the next look at timers and readiness */
     bool looking;      /* at them: what they wake runs in the order woken */
     i64 held_until;    /* timers that are due may wait until then, see fire; 0: none do */
-    i64 seen, seen_cpu, lost; /* patient runs: when it looked last, its time then, and time it did not get since it was idle */
+    i64 seen, seen_cpu; /* patient runs: when it looked last, and the thread's time then */
+    i64 lost;           /* and time it did not get while it had work: its timers' clock is so much behind; else 0 */
     rl_proc *next;     /* woken by the one that runs; runs next and shares its slice */
     i64 budget;        /* what is left of that slice */
     bool extended;     /* it is the second since a process came from the queue */
@@ -126,6 +127,8 @@ void rl_sched_unwatch(rl_watch *watch);
 void rl_sched_later(rl_proc *p);
 /* The same, but next: for whoever was just sent something. */
 void rl_sched_next(rl_proc *p);
+/* A deadline of the clock as the worker's timers know it. On its thread. */
+i64 rl_sched_deadline(rl_worker *w, i64 deadline_ns);
 /* Ends the run. The first status counts. */
 void rl_sched_stop(rl_rt *rt, int status);
 

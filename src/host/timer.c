@@ -26,7 +26,7 @@ i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
     d->at = w;
     i64 at = rl_guest_deadline((u64)delay);
     rl_worker_lock(w);
-    rl_wheel_arm(&w->wheel, &d->timer, RL_MIN(at, INT64_MAX - 1)); /* never, but in the wheel, so that it is freed */
+    rl_wheel_arm(&w->wheel, &d->timer, rl_sched_deadline(w, RL_MIN(at, INT64_MAX - 1))); /* never, but in the wheel, so that it is freed */
     rl_worker_unlock(w);
     rl_guest_event(h, RL_EVENT_timers_started);
     return (i64)d->id;

@@ -28,6 +28,7 @@ static rl_exit (*guest)(rl_proc *p);
 /* ---- in place of the kernel ---- */
 
 u64 rl_os_now_ns(void) { return (u64)now_ns; }
+u64 rl_os_thread_cpu_ns(void) { return (u64)now_ns; } /* of patient runs, which these are not */
 rl_err rl_io_init(rl_io *io) {
     *io = (rl_io){ .epoll = -1, .wake = -1 };
     return RL_OK;
