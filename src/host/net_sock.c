@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "src/host/tls.h"
@@ -70,7 +71,17 @@ i32 rl_sock_wait(rl_host *h, rl_sock *s, bool write, u64 timeout_ms) {
     return 0;
 }
 
+/* A server wants as many descriptors as it may have; the usual first limit is for programs that use select. */
+static void raise_limit(void) {
+    static _Atomic bool done;
+    struct rlimit l;
+    if (atomic_exchange(&done, true) || getrlimit(RLIMIT_NOFILE, &l)) return;
+    l.rlim_cur = l.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int rl_sock_listen(const rl_addr *a) {
+    raise_limit();
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) return -1;
     if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) && !bind(fd, &a->any, rl_addr_len(a)) && !listen(fd, BACKLOG))

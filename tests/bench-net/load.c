@@ -1,10 +1,11 @@
 /* The client of the network benchmarks: N connections of one thread, each sending a request and waiting for its whole
  * answer, for some seconds.
  *
- *   load PORT CONNECTIONS SECONDS echo|http|churn
+ *   load PORT CONNECTIONS SECONDS echo|http|churn|idle
  *
  * echo: 64 bytes, which come back. http: a GET with keep-alive, answered with a Content-Length. churn: as echo, but with
- * a new connection for every request. Prints requests a second and the 50th and 99th percentile of the answers' times in
+ * a new connection for every request. idle: every connection echoes once and stays, until standard input ends; prints
+ * "idle". Else prints requests a second and the 50th and 99th percentile of the answers' times in
  * microseconds, "requests REQS p50 US p99 US". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +26,7 @@ static const char get[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load
 static struct sockaddr_in to = {.sin_family = AF_INET};
 static char request[256];
 static size_t request_len;
-static bool http, churn;
+static bool http, churn, idle;
 static int epoll;
 static uint64_t requests, buckets[64 * 64]; /* times: 64 steps per power of two of nanoseconds */
 
@@ -88,7 +89,7 @@ static void finish(conn *c) {
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
         close(c->fd);
         open_one(c);
-    } else {
+    } else if (!idle) {
         ask(c);
     }
 }
@@ -117,15 +118,28 @@ int main(int argc, char **argv) {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     http = !strcmp(argv[4], "http");
     churn = !strcmp(argv[4], "churn");
+    idle = !strcmp(argv[4], "idle");
     request_len = http ? sizeof get - 1 : 64;
     if (http) memcpy(request, get, sizeof get);
     else memset(request, 'x', 63), request[63] = '\n';
     epoll = epoll_create1(EPOLL_CLOEXEC);
     conn *c = calloc((size_t)count, sizeof *c);
-    for (int i = 0; i < count; i++) open_one(&c[i]);
+    struct epoll_event ev[256];
+    for (int i = 0; i < count; i++) {
+        open_one(&c[i]);
+        while (idle && requests <= (uint64_t)i) { /* one after the other: the kernel's queue of connections is short */
+            int n = epoll_wait(epoll, ev, 256, -1);
+            for (int k = 0; k < n; k++) ready(ev[k].data.ptr);
+        }
+    }
+    if (idle) {
+        puts("idle");
+        fflush(stdout);
+        while (getchar() != EOF) {}
+        return 0;
+    }
     uint64_t start = now(), warm = start + 200000000u, end = warm + (uint64_t)(seconds * 1e9);
     bool counting = false;
-    struct epoll_event ev[256];
     for (uint64_t t; (t = now()) < end;) {
         if (!counting && t >= warm) {
             counting = true;
