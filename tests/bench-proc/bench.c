@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#define RILLE_RAW
 #include "rille_guest.h"
 
 static double began, ended; /* of what is measured; a benchmark may leave out its preparations */

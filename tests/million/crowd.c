@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RILLE_RAW
 #include "rille_guest.h"
 
 static int64_t receive_word(void) {
