@@ -4,6 +4,7 @@
 #include "src/host/net.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -156,3 +157,31 @@ TIMEOUT(read, RL_SOCK_READ)
 TIMEOUT(write, RL_SOCK_WRITE)
 TIMEOUT(peek, RL_SOCK_PEEK)
 #undef TIMEOUT
+
+/* ---- rille::net ---- */
+
+/* 0, or 1 with an error at ptr, for what a system call said. */
+static i32 outcome(rl_host *h, i32 ptr, int result) { return result ? rl_net_failed(h, ptr, errno) : 0; }
+
+i32 rl_host_net_tcp_set_nodelay(rl_host *h, i64 id, i32 on, i32 error_ptr) {
+    rl_sock *s = stream_of(h, id);
+    int value = on != 0;
+    return s ? outcome(h, error_ptr, setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value)) : 0;
+}
+
+i32 rl_host_net_tcp_set_keepalive(rl_host *h, i64 id, i32 seconds, i32 error_ptr) {
+    rl_sock *s = stream_of(h, id);
+    int on = seconds != 0;
+    if (!s) return 0;
+    int result = setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (!result && on) result = setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    return outcome(h, error_ptr, result);
+}
+
+i32 rl_host_net_tcp_shutdown(rl_host *h, i64 id, i32 how, i32 error_ptr) {
+    static const int hows[] = { [1] = SHUT_RD, [2] = SHUT_WR, [3] = SHUT_RDWR };
+    rl_sock *s = stream_of(h, id);
+    if (!s) return 0;
+    if (how < 1 || how > 3) return rl_net_failed(h, error_ptr, EINVAL);
+    return outcome(h, error_ptr, shutdown(s->fd, hows[how]));
+}

@@ -255,6 +255,38 @@ int main(int argc, char **argv) {
         }
         say("counted");
         rille_sleep(3600000);
+    } else if (!strcmp(scene, "options")) { // ends its own direction, then hears what the other says
+        char b[100];
+        uint64_t s, it, n, e = 0;
+        l = listen_on(loopback, 0);
+        rille_networking_tcp_accept(l, A(&s), A(&it));
+        say("nodelay: %s", how(rille_net_tcp_set_nodelay((int64_t)s, 1, A(&e)), e));
+        say("keepalive: %s", how(rille_net_tcp_set_keepalive((int64_t)s, 60, A(&e)), e));
+        say("too long: %s", how(rille_net_tcp_set_keepalive((int64_t)s, 100000, A(&e)), e));
+        say("no direction: %s", how(rille_net_tcp_shutdown((int64_t)s, 4, A(&e)), e));
+        put((int64_t)s, "all I have", 0);
+        say("shutdown: %s", how(rille_net_tcp_shutdown((int64_t)s, 2, A(&e)), e));
+        int32_t r = rille_networking_tcp_read((int64_t)s, A(b), sizeof b, A(&n));
+        say("read: %s %.*s", how(r, n), r ? 0 : (int)n, b);
+        put((int64_t)s, "more", 0);
+    } else if (!strcmp(scene, "many")) { // a process for each of so many connections; then none
+        static int64_t p[20000];
+        uint64_t s, it;
+        l = listen_on(loopback, 0);
+        for (int i = 0; i < number; i++) {
+            if (rille_networking_tcp_accept(l, A(&s), A(&it))) return 1;
+            rille_networking_drop_dns_iterator((int64_t)it);
+            p[i] = rille_spawn("echo", 0);
+            rille_message_create_data(0, 0);
+            rille_message_push_tcp_stream((int64_t)s);
+            rille_message_send(p[i]);
+        }
+        say("all here");
+        getchar();
+        for (int i = 0; i < number; i++) rille_process_kill(p[i]);
+        rille_sleep(100);
+        say("all gone");
+        rille_sleep(3600000);
     } else if (!strcmp(scene, "kill")) { // one that listens, one that is connected, one that is connecting
         int64_t p[3] = {rille_spawn("holder", 1), rille_spawn("holder", 2 * number), rille_spawn("holder", 2 * atoi(argv[3]))};
         rille_sleep(300);
