@@ -133,6 +133,14 @@ static __attribute__((noinline)) void free_parts(rl_msg *m) {
     free(m->carried);
 }
 
+void rl_msg_clear(rl_msg *m) {
+    free_parts(m);
+    m->data = (u8 *)(m + 1);
+    m->capacity = (64u << m->class) - (u32)sizeof *m;
+    m->size = m->ncarried = 0;
+    m->carried = NULL;
+}
+
 /* A batch is full: it becomes the one in reserve, and that one goes to the depot. */
 static __attribute__((noinline)) void put_away(u32 class) {
     if (spare[class].full) depot_put(class, spare[class].full, batch_of(class));

@@ -51,6 +51,8 @@ rl_msg *rl_msg_new(rl_sig sig, i64 tag, u64 pid);
 rl_msg *rl_msg_new_data(i64 tag, u64 capacity);
 /* Releases what it carries too. NULL is fine; an alarm stays, as it is part of its process. */
 void rl_msg_free(rl_msg *m);
+/* Releases data and resources; the message stays, empty. */
+void rl_msg_clear(rl_msg *m);
 /* Gives what this thread keeps for reuse to the others. */
 void rl_msg_thread_fini(void);
 /* memcpy, with the sizes small messages have in line. */

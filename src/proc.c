@@ -69,6 +69,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->parked = p->ready = p->wait_mail = p->known = false;
     atomic_init(&p->alarmed, false); /* the last life may have ended with its alarm on the way */
     p->starting = NULL;
+    p->throttled = false;
     p->fuel_limit = s->conf->max_fuel && !__builtin_mul_overflow(s->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
@@ -165,6 +166,7 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     count_memory(p);
     p->phase = start ? RL_PHASE_START : RL_PHASE_READY;
     atomic_init(&p->launch, start ? RL_LAUNCH_RUNNING : RL_LAUNCH_THROUGH);
+    if (start && s->parent && !(p->note = rl_msg_new(RL_SIG_STARTED, 0, p->id))) return RL_ERR_NOMEM;
     p->host.exec.inst = p->host.instance;
     return start ? rl_exec_call(&p->host.exec, start, NULL) : RL_OK;
 }
@@ -249,7 +251,8 @@ static void free_cold(rl_cold *c) {
     rl_job_abandon(c->job);
     if (c->pending) c->drop_pending(c->pending);
     for (u32 i = 0; i < RL_RES_COUNT; i++) rl_handles_fini(&c->res[i], i < RL_RES_DNS ? drop[i] : rl_upper_host.drop[i]);
-    RL_MAP_EACH(&c->links, s) free(s->val);
+    RL_MAP_EACH(&c->links, s) rl_msg_free(s->val);
+    RL_MAP_EACH(&c->monitors, s) rl_msg_free(s->val);
     rl_map_fini(&c->links);
     rl_map_fini(&c->monitors);
     free(c);
@@ -319,6 +322,8 @@ static void release(rl_proc *p) {
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);
     p->open = NULL;
+    rl_msg_free(p->note);
+    p->note = NULL;
     if (p->cold) free_cold(p->cold);
     p->cold = NULL;
     free_args(p);
@@ -369,10 +374,13 @@ static void started(rl_proc *p, const char *failure) {
         rl_proc_publish(p);
     } else {
         rl_rt *rt = p->worker->rt;
-        u64 parent = p->parent, id = p->id;
+        u64 parent = p->parent;
+        rl_msg *note = p->note;
+        p->note = NULL;
         /* release: the spawner sees all of p; from here p is the spawner's */
         if (atomic_exchange_explicit(&p->launch, RL_LAUNCH_THROUGH, memory_order_acq_rel) == RL_LAUNCH_ABANDONED) rl_proc_free(p);
-        else rl_send(rt, parent, rl_msg_new(RL_SIG_STARTED, 0, id));
+        else rl_send(rt, parent, note), note = NULL;
+        rl_msg_free(note);
     }
 }
 
@@ -406,7 +414,8 @@ static void killed(rl_proc *p) {
         started(p, why);
         return;
     }
-    if (p->root || p->dying == RL_DYING_LINK) report(p, why, false);
+    if (p->dying == RL_DYING_FULL) snprintf(why, sizeof why, "its mailbox is full");
+    if (p->root || p->dying != RL_DYING_KILLED) report(p, why, false);
     finish(p, RL_END_FAILURE, 134);
 }
 
@@ -506,10 +515,20 @@ static inline void sleep_or_queue(rl_proc *p) {
     else rl_sched_later(p);
 }
 
+/* It has no wait of its own: nothing is repeated after it. */
+static __attribute__((noinline)) void throttle(rl_proc *p) {
+    p->host.wait.yield = false;
+    p->host.wait.fd = -1;
+    p->host.wait.deadline_ns = (i64)rl_os_now_ns() + RL_WHEEL_TICK_NS;
+    arm(p);
+    sleep_or_queue(p);
+}
+
 static inline void slice_over(rl_proc *p, rl_exit how) {
     rl_worker *w = p->worker;
     if (RL_LIKELY(how == RL_EXIT_PARK)) {
         w->stats.parks++;
+        p->throttled = false; /* it waits for something anyway */
         arm(p);
         sleep_or_queue(p);
         return;
@@ -519,6 +538,10 @@ static inline void slice_over(rl_proc *p, rl_exit how) {
     case RL_EXIT_TRAP: trapped(p); break;
     case RL_EXIT_YIELD:
         w->stats.yields++;
+        if (RL_UNLIKELY(p->throttled)) {
+            throttle(p);
+            break;
+        }
         rl_sched_later(p);
         break;
     case RL_EXIT_PARK: break;
@@ -536,6 +559,7 @@ static inline bool ready_to_run(rl_proc *p) {
         if (RL_UNLIKELY(p->armed != NULL)) disarm(p);
         if (RL_UNLIKELY(atomic_load_explicit(&p->alarmed, memory_order_relaxed))) rl_sig_take(p); /* it must not meet the next wait */
         p->parked = p->ready = false;
+        if (RL_UNLIKELY(p->throttled)) p->throttled = p->host.wait.timed_out = false;
         if (RL_UNLIKELY(p->dying)) {
             killed(p);
             return false;

@@ -39,18 +39,13 @@ typedef enum rl_launch {
     RL_LAUNCH_ABANDONED, /* it runs, and takes itself away at the end: the spawner is gone */
 } rl_launch;
 
-typedef enum rl_dying { RL_DYING_NOT, RL_DYING_KILLED, RL_DYING_LINK } rl_dying;
-
-typedef struct rl_link {
-    u64 pid;
-    i64 tag;
-} rl_link;
+typedef enum rl_dying { RL_DYING_NOT, RL_DYING_KILLED, RL_DYING_LINK, RL_DYING_FULL } rl_dying;
 
 /* What few processes have; made on first use. */
 typedef struct rl_cold {
     rl_handles res[RL_RES_COUNT];
-    rl_map links;    /* pid: rl_link */
-    rl_map monitors; /* pid: anything */
+    rl_map links;    /* pid: the rl_msg that asked for it, which will tell of the end */
+    rl_map monitors; /* the same */
     struct rl_job *job; /* the parked call waits for; NULL: none */
     void *pending;   /* what a parked host call has begun; NULL: nothing */
     void (*drop_pending)(void *);
@@ -80,6 +75,7 @@ typedef struct rl_proc {
     _Atomic bool alarmed; /* alarm is on its way */
     bool die_with_links;
     /* and the rest */
+    bool throttled; /* what it sends to is full: it sleeps at the end of its slice, or does */
     rl_run run;
     rl_prog *prog;
     rl_conf *conf;
@@ -95,6 +91,7 @@ typedef struct rl_proc {
     u64 cause;      /* RL_DYING_LINK: whose death */
     u64 parent;
     struct rl_proc *starting; /* the child being spawned */
+    rl_msg *note;   /* START: for telling the parent */
     u64 small[8];   /* for args */
     u64 *args;      /* arguments, one word each, v128 two; small or owned, and behind them: */
     u8 *arg_types;  /* rl_type each */

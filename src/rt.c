@@ -48,7 +48,7 @@ static void release_signals(const struct sigaction old[RL_LEN(caught)]) {
 }
 
 rl_rt_config rl_rt_defaults(void) {
-    return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .slice = 20000, .environment = 1 };
+    return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .max_mailbox = 1u << 30, .slice = 20000, .environment = 1 };
 }
 
 static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {

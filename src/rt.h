@@ -65,6 +65,7 @@ typedef struct rl_rt_config {
     u64 max_fuel;         /* units of 100,000 instructions; 0: no limit               */
     u64 max_stack;        /* bytes of native stack per process; default 1 MiB         */
     u64 timeout_ns;       /* of the run; 0: none                                      */
+    u64 max_mailbox;      /* bytes of messages a process has not received; default 1 GiB */
     u64 max_processes;    /* alive at one time; 0: no limit                           */
 
     /* how to run */

@@ -13,22 +13,31 @@ static void save(rl_proc *p, rl_msg *m) {
     rl_mailbox_save(&p->mail, m);
 }
 
-static bool add_link(rl_proc *p, u64 pid, i64 tag) {
-    rl_cold *c = rl_proc_cold(p);
-    rl_link *l = c ? rl_map_get(&c->links, pid) : NULL;
-    if (!l) {
-        if (!c || !(l = malloc(sizeof *l))) return false;
-        if (rl_map_put(&c->links, pid, l, NULL)) {
-            free(l);
-            return false;
-        }
+/* Sends the message of somebody who asked back to him, as sig. */
+static void tell(rl_proc *p, rl_msg *m, rl_sig sig, rl_end end) {
+    u64 to = m->pid;
+    m->sig = (u8)sig;
+    m->pid = p->id;
+    m->flag = (u8)end;
+    rl_send(p->worker->rt, to, m);
+}
+
+/* Keeps the message that asked for a link or to be told of the end: it is the one that will tell, so that memory for it
+ * cannot be missing then. Without memory for the promise p ends, and says so at once. True: m was kept. */
+static bool keep_asker(rl_proc *p, rl_map *askers, rl_msg *m, rl_sig answer) {
+    void *old = NULL;
+    p->worker->events[RL_EVENT_signals]++;
+    rl_mailbox_left(&p->mail, m);
+    if (!askers || rl_map_put(askers, m->pid, m, &old)) {
+        p->dying = RL_DYING_KILLED;
+        tell(p, m, answer, RL_END_FAILURE);
     }
-    *l = (rl_link){ pid, tag };
+    rl_msg_free(old);
     return true;
 }
 
 static void drop_link(rl_proc *p, u64 pid) {
-    if (p->cold) free(rl_map_del(&p->cold->links, pid));
+    if (p->cold) rl_msg_free(rl_map_del(&p->cold->links, pid));
 }
 
 /* A linked process ended. True: m lives on as a message. */
@@ -63,19 +72,13 @@ static bool take(rl_proc *p, rl_msg *m) {
         p->worker->events[RL_EVENT_process_died]++;
         save(p, m);
         return true;
-    case RL_SIG_KILL: p->dying = RL_DYING_KILLED; break;
+    case RL_SIG_KILL: p->dying = m->flag ? RL_DYING_FULL : RL_DYING_KILLED; break;
     case RL_SIG_LINK_END: return link_end(p, m);
-    case RL_SIG_LINK:
-        if (!add_link(p, m->pid, m->tag)) p->dying = RL_DYING_KILLED; /* no memory for what was promised */
-        break;
+    case RL_SIG_LINK: return keep_asker(p, rl_proc_cold(p) ? &p->cold->links : NULL, m, RL_SIG_LINK_END);
     case RL_SIG_UNLINK: drop_link(p, m->pid); break;
-    case RL_SIG_MONITOR: {
-        rl_cold *c = rl_proc_cold(p);
-        if (!c || rl_map_put(&c->monitors, m->pid, c, NULL)) p->dying = RL_DYING_KILLED;
-        break;
-    }
+    case RL_SIG_MONITOR: return keep_asker(p, rl_proc_cold(p) ? &p->cold->monitors : NULL, m, RL_SIG_PROCESS_DIED);
     case RL_SIG_UNMONITOR:
-        if (p->cold) rl_map_del(&p->cold->monitors, m->pid);
+        if (p->cold) rl_msg_free(rl_map_del(&p->cold->monitors, m->pid));
         break;
     case RL_SIG_FLAG: p->die_with_links = m->flag; break;
     case RL_SIG_STARTED:
@@ -115,21 +118,37 @@ void rl_sig_last(rl_proc *p) {
     if (rl_mailbox_arrived(&p->mail)) take_all(p, true);
 }
 
+static void tell_all(rl_proc *p, rl_map *askers, rl_sig sig, rl_end end) {
+    RL_MAP_EACH(askers, s) tell(p, s->val, sig, end);
+    rl_map_fini(askers);
+}
+
 void rl_sig_ended(rl_proc *p, rl_end end) {
     if (!p->cold) return;
-    RL_MAP_EACH(&p->cold->links, s) {
-        rl_link *l = s->val;
-        rl_msg *m = rl_msg_new(RL_SIG_LINK_END, l->tag, p->id);
-        if (m) m->flag = (u8)end;
-        rl_send(p->worker->rt, l->pid, m);
-    }
-    RL_MAP_EACH(&p->cold->monitors, s)
-        rl_send(p->worker->rt, s->key, rl_msg_new(RL_SIG_PROCESS_DIED, 0, p->id));
+    tell_all(p, &p->cold->links, RL_SIG_LINK_END, end);
+    tell_all(p, &p->cold->monitors, RL_SIG_PROCESS_DIED, end);
+}
+
+/* The receiver's mailbox is at least half full. The sender's slice ends, so that the receiver has its turn; where that may
+ * be on another worker, the sender sleeps for a moment besides. And when m is
+ * one too many, it becomes the signal that ends the receiver: whoever lets messages pile up would take the memory of all. */
+static __attribute__((noinline)) void crowded(rl_worker *w, const rl_proc *p, rl_msg *m) {
+    rl_exec *x = w->current ? &w->current->host.exec : NULL;
+    if (x && x->fuel > 0) rl_exec_tax(x, (u64)x->fuel << 4);
+    if (x && !rl_alone()) w->current->throttled = true;
+    if (rl_mailbox_bytes(&p->mail) < w->rt->config->max_mailbox) return;
+    rl_msg_clear(m);
+    m->sig = RL_SIG_KILL;
+    m->flag = true;
+}
+static inline void check_room(rl_worker *w, const rl_proc *p, rl_msg *m) {
+    if (RL_UNLIKELY(rl_mailbox_bytes(&p->mail) >= w->rt->config->max_mailbox / 2) && m->sig == RL_SIG_DATA) crowded(w, p, m);
 }
 
 /* The only thread does what the receiver would do with data itself; a receiver that waits for something else is not even
  * woken. False: it is not to be done like that. */
 static inline bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
+    check_room(w, p, m);
     if (RL_UNLIKELY(m->sig != RL_SIG_DATA || !rl_mailbox_save_alone(&p->mail, m))) return false;
     w->stats.messages++;
     if (!p->wait_mail) return true;
@@ -141,7 +160,9 @@ static inline bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
 /* With other threads about: p stays while its id is held. */
 static __attribute__((noinline)) bool send_shared(rl_rt *rt, u64 pid, rl_msg *m) {
     rl_proc *p = rl_pid_hold(&rt->pids, pid);
-    bool there = p && p->known, woken = there && rl_mailbox_push(&p->mail, m);
+    bool there = p && p->known;
+    if (there) check_room(rl_worker_self, p, m);
+    bool woken = there && rl_mailbox_push(&p->mail, m);
     rl_pid_release(&rt->pids, pid);
     if (woken) rl_sched_next(p); /* it was parked, so it is ours and does not end */
     if (!there) rl_msg_free(m);

@@ -172,6 +172,7 @@ static rl_err check_net(const rl_args *a) {
 static void configure(const rl_args *a, rl_rt_config *c) {
     if (rl_args_given(a, RL_OPT_max_memory)) c->max_memory = a->max_memory;
     if (rl_args_given(a, RL_OPT_max_stack)) c->max_stack = a->max_stack;
+    if (rl_args_given(a, RL_OPT_max_mailbox)) c->max_mailbox = a->max_mailbox;
     if (rl_args_given(a, RL_OPT_max_processes)) c->max_processes = a->max_processes;
     if (rl_args_given(a, RL_OPT_fuel)) c->max_fuel = a->fuel;
     if (rl_args_given(a, RL_OPT_timeout)) c->timeout_ns = (u64)(a->timeout * 1e9) + 1;

@@ -249,14 +249,30 @@ static bool child_ready(rl_host *h) {
     return false;
 }
 
+/* A signal, or NULL after a trap. */
+static rl_msg *signal_of(rl_host *h, rl_sig sig, i64 tag, u64 about) {
+    rl_msg *m = rl_msg_new(sig, tag, about);
+    if (!m) rl_exec_fail(&h->exec, "out of memory");
+    return m;
+}
+/* Two. False after a trap. */
+static bool signals_of(rl_host *h, rl_msg *m[2], rl_sig sig, const i64 tag[2], const u64 about[2]) {
+    m[0] = signal_of(h, sig, tag[0], about[0]);
+    m[1] = m[0] ? signal_of(h, sig, tag[1], about[1]) : NULL;
+    if (!m[1]) rl_msg_free(m[0]);
+    return m[1];
+}
+
 /* Both sides of a link at spawn, in order: our own signals first, so that a kill that is already here wins. */
 static bool link_child(rl_host *h, rl_proc *child, i64 tag) {
     rl_proc *p = rl_proc_of(h);
-    rl_send_to(p, rl_msg_new(RL_SIG_LINK, 0, child->id));
+    rl_msg *m[2];
+    if (!signals_of(h, m, RL_SIG_LINK, (i64[]){ 0, tag }, (u64[]){ child->id, p->id })) p->dying = RL_DYING_KILLED;
+    else rl_send_to(p, m[0]);
     rl_sig_drain(p);
-    if (p->dying) return false;
-    rl_send_to(child, rl_msg_new(RL_SIG_LINK, tag, p->id));
-    return true;
+    if (!p->dying) rl_send_to(child, m[1]);
+    else if (m[1]) rl_msg_free(m[1]);
+    return !p->dying;
 }
 
 /* The child is ready or bad. Returns the status of spawn (0, 1), or -1 when the caller is dying. */
@@ -348,41 +364,47 @@ void rl_host_process_sleep_ms(rl_host *h, i64 ms) {
     rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_after_ms((i64)rl_os_now_ns(), (u64)ms));
 }
 
-static bool send_signal(rl_host *h, u64 to, rl_sig sig, i64 tag, u64 about) {
-    return rl_send(rl_proc_of(h)->worker->rt, to, rl_msg_new(sig, tag, about));
-}
+static bool send_to(rl_host *h, u64 to, rl_msg *m) { return rl_send(rl_proc_of(h)->worker->rt, to, m); }
 
 void rl_host_process_die_when_link_dies(rl_host *h, i32 die) {
-    rl_msg *m = rl_msg_new(RL_SIG_FLAG, 0, 0);
+    rl_msg *m = signal_of(h, RL_SIG_FLAG, 0, 0);
     if (m) m->flag = die != 0;
     rl_send_to(rl_proc_of(h), m);
 }
 
 void rl_host_process_link(rl_host *h, i64 tag, i64 pid) {
     rl_proc *p = rl_proc_of(h);
-    if (send_signal(h, (u64)pid, RL_SIG_LINK, tag, p->id)) {
-        rl_send_to(p, rl_msg_new(RL_SIG_LINK, tag, (u64)pid));
-        return;
+    rl_msg *m[2]; /* what the other hears, and we */
+    if (!signals_of(h, m, RL_SIG_LINK, (i64[]){ tag, tag }, (u64[]){ p->id, (u64)pid })) return;
+    if (!send_to(h, (u64)pid, m[0])) {
+        m[1]->sig = RL_SIG_LINK_END;
+        m[1]->flag = RL_END_NOPROCESS;
     }
-    rl_msg *m = rl_msg_new(RL_SIG_LINK_END, tag, (u64)pid);
-    if (m) m->flag = RL_END_NOPROCESS;
-    rl_send_to(p, m);
+    rl_send_to(p, m[1]);
 }
 
 void rl_host_process_unlink(rl_host *h, i64 pid) {
-    send_signal(h, (u64)pid, RL_SIG_UNLINK, 0, rl_proc_of(h)->id);
-    rl_send_to(rl_proc_of(h), rl_msg_new(RL_SIG_UNLINK, 0, (u64)pid));
+    rl_proc *p = rl_proc_of(h);
+    rl_msg *m[2];
+    if (!signals_of(h, m, RL_SIG_UNLINK, (i64[]){ 0, 0 }, (u64[]){ p->id, (u64)pid })) return;
+    send_to(h, (u64)pid, m[0]);
+    rl_send_to(p, m[1]);
 }
 
 void rl_host_process_monitor(rl_host *h, i64 pid) {
     rl_proc *p = rl_proc_of(h);
-    if (!send_signal(h, (u64)pid, RL_SIG_MONITOR, 0, p->id)) rl_send_to(p, rl_msg_new(RL_SIG_PROCESS_DIED, 0, (u64)pid));
+    rl_msg *m = signal_of(h, RL_SIG_MONITOR, 0, p->id);
+    if (m && !send_to(h, (u64)pid, m)) rl_send_to(p, signal_of(h, RL_SIG_PROCESS_DIED, 0, (u64)pid));
 }
 
 void rl_host_process_stop_monitoring(rl_host *h, i64 pid) {
-    send_signal(h, (u64)pid, RL_SIG_UNMONITOR, 0, rl_proc_of(h)->id);
+    rl_msg *m = signal_of(h, RL_SIG_UNMONITOR, 0, rl_proc_of(h)->id);
+    if (m) send_to(h, (u64)pid, m);
 }
 
-void rl_host_process_kill(rl_host *h, i64 pid) { send_signal(h, (u64)pid, RL_SIG_KILL, 0, 0); }
+void rl_host_process_kill(rl_host *h, i64 pid) {
+    rl_msg *m = signal_of(h, RL_SIG_KILL, 0, 0);
+    if (m) send_to(h, (u64)pid, m);
+}
 
 i32 rl_host_process_exists(rl_host *h, i64 pid) { return rl_proc_exists(rl_proc_of(h)->worker->rt, (u64)pid); }

@@ -37,6 +37,10 @@ RILLE_ENTRY(linked)(int64_t to) {
     rille_process_link(1, to);
     rille_process_sleep_ms(3600000);
 }
+RILLE_ENTRY(taker)(int64_t unused) {
+    (void)unused;
+    for (;;) rille_receive(RILLE_FOREVER);
+}
 RILLE_ENTRY(spinner)(int64_t unused) {
     (void)unused;
     for (volatile int i = 0;; i++) {}
@@ -328,6 +332,12 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 3; i++) rille_spawn("sleeper", 0);
         say("ready");
         rille_receive(RILLE_FOREVER);
+    } else if (!strcmp(scene, "flood")) { /* who never receives ends; who does keeps up with a fast sender */
+        static char lump[1000];
+        int64_t id = rille_spawn(argv[2], 0), n = 0;
+        rille_process_monitor(id);
+        while (n < 100000 && rille_process_exists(id)) rille_send(id, 1, lump, sizeof lump), n++;
+        printf("%s after %s\n", rille_process_exists(id) ? "alive" : "gone", n == 100000 ? "all" : n > 900 ? "a megabyte" : "too few");
     } else if (!strcmp(scene, "65th")) {
         play_65th(atoi(argv[2]));
     } else if (!strcmp(scene, "kill")) {
