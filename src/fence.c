@@ -8,6 +8,7 @@
  * Userfaultfd was not taken: it is not to be had everywhere, and as slow when it strikes. */
 #include "src/fence.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,10 +56,13 @@ static bool as_new(const rl_image *im, const u8 *base, u32 page) {
 }
 
 /* Looks at every page of an open memory. False: cannot. */
-static bool learn(rl_habit *h, const rl_image *im, const u8 *base, u64 bytes, int pagemap) {
+static bool learn(rl_habit *h, const rl_image *im, const u8 *base, u64 bytes) {
     u64 words[RL_FENCE_PAGES];
     u32 pages = (u32)(bytes / rl_os_page());
-    if (pread(pagemap, words, pages * 8u, (off_t)((u64)base / rl_os_page() * 8)) != (ssize_t)(pages * 8u)) return false;
+    int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC); /* opened anew: looks are few */
+    ssize_t got = map < 0 ? 0 : pread(map, words, pages * 8u, (off_t)((u64)base / rl_os_page() * 8));
+    if (map >= 0) close(map);
+    if (got != (ssize_t)(pages * 8u)) return false;
     for (u32 k = 0; k < pages; k++) {
         if (!(words[k] >> 62) || bit(h->written, k) || as_new(im, base, k)) continue;
         set_bit(h->written, k);
@@ -125,7 +129,7 @@ static bool protect(const rl_plan *p, const rl_image *im, u8 *base, u64 bytes) {
 /* Whether a fence is worth trying: not when they keep being broken. */
 static bool worth_it(const rl_habit *h) { return !h->hopeless && h->broken < 8 + h->ended / 16; }
 
-bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i, int pagemap) {
+bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i) {
     rl_image im;
     h->ended++;
     if (f->base && !f->broken && f->base == i->mem_base) return true;
@@ -133,7 +137,7 @@ bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i, int pagemap) {
     rl_fence_drop(f);
     const rl_memory *m = i->module->nmemories ? rl_instance_memory(i, 0) : NULL;
     if (!m || !m->source || m->capacity > RL_FENCE_PAGES * rl_os_page() || !worth_it(h) || !rl_instance_image(i, &im)) return false;
-    if (!learn(h, &im, m->base, m->capacity, pagemap)) h->hopeless = true;
+    if (!learn(h, &im, m->base, m->capacity)) h->hopeless = true;
     if (h->seen < LEARN || h->hopeless) return false;
     const rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / rl_os_page()));
     /* relaxed: a budget need not be exact */

@@ -35,8 +35,8 @@ typedef struct rl_fence {
 } rl_fence;
 
 /* The memory of i, whose process ended: keeps it if that is worth it (true: rl_fence_reset makes it new again), or leaves
- * it as it is, open. pagemap: /proc/self/pagemap. */
-bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i, int pagemap);
+ * it as it is, open. */
+bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i);
 /* Puts memory 0 of i into the state of a new instance. */
 void rl_fence_reset(const rl_fence *f, rl_instance *i);
 /* Opens every page. Any time, and in a handler of faults. False: the system refused. */

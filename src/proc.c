@@ -299,7 +299,7 @@ static bool become_shell(rl_proc *p, rl_worker *w) {
     rl_instance *i = p->host.instance;
     rl_spare_set *set = i ? rl_spare_find(&w->spares, p->prog, i->flavour, true) : NULL;
     if (!set || set->count == RL_SPARE_MAX) return false;
-    if (i->flavour != RL_FLAVOUR_CHECKED || !rl_store_keep(p->store) || !rl_fence_keep(&p->fence, &set->habit, i, w->slots.pagemap)) {
+    if (i->flavour != RL_FLAVOUR_CHECKED || !rl_store_keep(p->store) || !rl_fence_keep(&p->fence, &set->habit, i)) {
         rl_fence_drop(&p->fence);
         if (!rl_store_retire(p->store)) return false;
     }
