@@ -332,7 +332,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 3; i++) rille_spawn("sleeper", 0);
         say("ready");
         rille_receive(RILLE_FOREVER);
-    } else if (!strcmp(scene, "flood")) { /* who never receives ends; who does keeps up with a fast sender */
+    } else if (!strcmp(scene, "overflow")) { /* who never receives ends; who does keeps up with a fast sender */
         static char lump[1000];
         int64_t id = rille_spawn(argv[2], 0), n = 0;
         rille_process_monitor(id);
