@@ -136,6 +136,13 @@ rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, 
     return s;
 }
 
+rl_err rl_names_claim(rl_names *n, const void *name, u32 len, u64 pid) {
+    pthread_mutex_lock(&n->lock);
+    rl_err e = set(n, name, len, 0, pid, true);
+    pthread_mutex_unlock(&n->lock);
+    return e;
+}
+
 void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid) {
     pthread_mutex_lock(&n->lock);
     rl_named *e = find(n, rl_hash_bytes(name, len), name, len);

@@ -35,6 +35,9 @@ void rl_names_remove(rl_names *n, const void *name, u32 len);
 /* Takes a free name for a process that `pid` is about to make: RL_NAME_NONE on success, else what is there. A later
  * rl_names_put gives it to the child; rl_names_unreserve gives it up. NOMEM comes from here only; nothing changed then. */
 rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner);
+/* Hands a reserved name on to another process that is not known yet; it stays reserved. After it rl_names_put with that
+ * process cannot fail. */
+rl_err rl_names_claim(rl_names *n, const void *name, u32 len, u64 pid);
 void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid);
 /* The process is gone: so are its names and what it had reserved. */
 void rl_names_forget(rl_names *n, u64 pid);

@@ -11,6 +11,7 @@
 #include "src/base/os.h"
 #include "src/jobs.h"
 #include "src/sched.h"
+#include "src/survey.h"
 #include "src/upper.h"
 
 #define MAX_WORKERS 1024u
@@ -125,6 +126,15 @@ static void clear(rl_rt *rt) {
     free(rt->workers);
 }
 
+#define SHOWN 10u /* processes, when time is up: all of them if there are no more, else the first */
+
+/* No worker runs any more, so every process is between two slices. */
+static void report_timeout(rl_rt *rt) {
+    fprintf(rt->log, "rille: time limit reached\n");
+    if (atomic_load(&rt->alive) <= SHOWN) rl_survey_print(rt);
+    else rl_survey_one(rt, 1, rt->log);
+}
+
 static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     struct sigaction old[RL_LEN(caught)];
     const rl_rt_config *c = rt->config;
@@ -144,6 +154,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     if (c->handle_signals) catch_signals(&w->io, old);
     rl_worker_run(w);
     rl_workers_join(rt);
+    if (rt->out_of_time && !c->quiet) report_timeout(rt);
     rl_attach_close(rt);
     rl_upper_host.unobserve(rt);
     if (c->handle_signals) release_signals(old);

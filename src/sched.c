@@ -186,7 +186,7 @@ static void due(rl_worker *w, rl_timer *t) {
     case RL_DUE_PROC: rl_proc_alarm(RL_CONTAINER(t, rl_proc, timer), true); break;
     case RL_DUE_SEND: delayed_due(w, RL_CONTAINER(t, rl_delayed, timer)); break;
     case RL_DUE_RUN:
-        if (!w->rt->config->quiet) fprintf(w->rt->log, "rille: time limit reached\n");
+        w->rt->out_of_time = true;
         rl_sched_stop(w->rt, 134);
         break;
     }

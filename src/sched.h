@@ -86,6 +86,7 @@ struct rl_rt {
     rl_halt halt;
     struct rl_attach *attach;  /* the socket for onlookers; NULL: not open. The first worker's */
     rl_timer deadline;
+    bool out_of_time;          /* it passed; set before stop */
     struct rl_metrics *metrics;   /* of guests, while there is an exporter; else NULL */
     struct rl_exporter *exporter;
     FILE *log;

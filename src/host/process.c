@@ -335,16 +335,23 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
         rl_host_done(h); /* of waiting for the name; now for the child */
         make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d);
     }
+    u64 owner = p->id;
     if (p->starting) {
         if (!child_ready(h)) return 0;
-        status = release_child(h, link, &id, &d);
+        if (rl_names_claim(names, name, (u32)name_len, p->starting->id)) {
+            status = 1; /* while the child is not known to anybody: else it would run, and we say that it does not */
+            rl_diag_set(&d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+            rl_proc_drop(p->starting);
+            p->starting = NULL;
+            rl_host_done(h);
+        } else {
+            owner = p->starting->id;
+            status = release_child(h, link, &id, &d);
+        }
     }
-    if (!status && rl_names_put(names, name, (u32)name_len, 0, id)) {
-        rl_diag_set(&d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
-        status = 1;
-    }
-    if (status) rl_names_unreserve(names, name, (u32)name_len, p->id);
-    else if (!rl_proc_exists(p->worker->rt, id)) rl_names_forget(names, id); /* it ended before it had its name */
+    if (status) rl_names_unreserve(names, name, (u32)name_len, owner);
+    else if (rl_names_put(names, name, (u32)name_len, 0, id) || !rl_proc_exists(p->worker->rt, id))
+        rl_names_forget(names, id); /* it ended before it had its name */
     if (status < 0 || !rl_guest_put64(h, node_ptr, 0)) return 0;
     if (status) return failed_with(h, id_ptr, &d, NULL);
     rl_guest_put64(h, id_ptr, id);
