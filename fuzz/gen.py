@@ -5,9 +5,13 @@ that keeps locals in registers across loops and merges gets wrong.
 Ending: loops and functions spend a global budget and leave when it is gone. NaN bits never escape: a float is made
 canonical before it is stored or reinterpreted. Standard library only; `module(seed)` returns the bytes.
 """
+import os
 import random
+import sys
 
-I32, I64, F32, F64 = 0x7f, 0x7e, 0x7d, 0x7c
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests"))
+from wasm import F32, F64, I32, I64, s as sleb, section, u as uleb, vec  # noqa: E402
+
 TYPES = [I32, I64, F32, F64]
 BUDGET, DEPTH_COST = 2500, 12
 PAGES = 2
@@ -71,32 +75,6 @@ class Tape(random.Random):
     def randrange(self, low, high=None):
         low, high = (0, low) if high is None else (low, high)
         return low + self.decide(high - low)
-
-
-def uleb(n):
-    out = bytearray()
-    while n > 0x7f:
-        out.append(n & 0x7f | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def sleb(n):
-    out = bytearray()
-    while not -64 <= n < 64:
-        out.append(n & 0x7f | 0x80)
-        n >>= 7
-    out.append(n & 0x7f)
-    return bytes(out)
-
-
-def vec(items):
-    return uleb(len(items)) + b"".join(items)
-
-
-def section(kind, body):
-    return bytes([kind]) + uleb(len(body)) + body
 
 
 class Module:

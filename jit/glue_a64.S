@@ -95,25 +95,28 @@ END(rl_glue_host_left)
 #define Y_V 16
 #define Y_X (Y_V + 14*16)
 #define Y_SIZE (Y_X + 20*8)
+.macro everything pair, single /* saves or loads */
+    \pair q0, q1, [sp, #Y_V]
+    \pair q2, q3, [sp, #Y_V + 32]
+    \pair q4, q5, [sp, #Y_V + 64]
+    \pair q6, q7, [sp, #Y_V + 96]
+    \pair q16, q17, [sp, #Y_V + 128]
+    \pair q18, q19, [sp, #Y_V + 160]
+    \pair q20, q31, [sp, #Y_V + 192]
+    \pair x0, x1, [sp, #Y_X]
+    \pair x2, x3, [sp, #Y_X + 16]
+    \pair x4, x5, [sp, #Y_X + 32]
+    \pair x6, x7, [sp, #Y_X + 48]
+    \pair x8, x9, [sp, #Y_X + 64]
+    \pair x16, x19, [sp, #Y_X + 80]
+    \pair x20, x21, [sp, #Y_X + 96]
+    \pair x22, x23, [sp, #Y_X + 112]
+    \pair x24, x25, [sp, #Y_X + 128]
+    \single x30, [sp, #Y_X + 144]
+.endm
 .macro save_all exit
     sub sp, sp, #Y_SIZE
-    stp q0, q1, [sp, #Y_V]
-    stp q2, q3, [sp, #Y_V + 32]
-    stp q4, q5, [sp, #Y_V + 64]
-    stp q6, q7, [sp, #Y_V + 96]
-    stp q16, q17, [sp, #Y_V + 128]
-    stp q18, q19, [sp, #Y_V + 160]
-    stp q20, q31, [sp, #Y_V + 192]
-    stp x0, x1, [sp, #Y_X]
-    stp x2, x3, [sp, #Y_X + 16]
-    stp x4, x5, [sp, #Y_X + 32]
-    stp x6, x7, [sp, #Y_X + 48]
-    stp x8, x9, [sp, #Y_X + 64]
-    stp x16, x19, [sp, #Y_X + 80]
-    stp x20, x21, [sp, #Y_X + 96]
-    stp x22, x23, [sp, #Y_X + 112]
-    stp x24, x25, [sp, #Y_X + 128]
-    str x30, [sp, #Y_X + 144]
+    everything stp, str
     ldr x16, [x27, #I_EXEC]
     str x27, [x16, #X_INST]
     str x28, [x16, #X_FUEL]
@@ -134,23 +137,7 @@ END(rl_glue_grow)
 GLOBAL(rl_glue_yield)
     save_all EXIT_YIELD
 yield_back:                           /* x26 to x29 as rl_glue_enter left them */
-    ldp q0, q1, [sp, #Y_V]
-    ldp q2, q3, [sp, #Y_V + 32]
-    ldp q4, q5, [sp, #Y_V + 64]
-    ldp q6, q7, [sp, #Y_V + 96]
-    ldp q16, q17, [sp, #Y_V + 128]
-    ldp q18, q19, [sp, #Y_V + 160]
-    ldp q20, q31, [sp, #Y_V + 192]
-    ldp x0, x1, [sp, #Y_X]
-    ldp x2, x3, [sp, #Y_X + 16]
-    ldp x4, x5, [sp, #Y_X + 32]
-    ldp x6, x7, [sp, #Y_X + 48]
-    ldp x8, x9, [sp, #Y_X + 64]
-    ldp x16, x19, [sp, #Y_X + 80]
-    ldp x20, x21, [sp, #Y_X + 96]
-    ldp x22, x23, [sp, #Y_X + 112]
-    ldp x24, x25, [sp, #Y_X + 128]
-    ldr x30, [sp, #Y_X + 144]
+    everything ldp, ldr
     add sp, sp, #Y_SIZE
     ret
 END(rl_glue_yield)
@@ -158,6 +145,17 @@ END(rl_glue_yield)
 /* A lazy stub: x16 = rl_lazy_record {code, func}; every argument register and x0 live, x30 the return address. Goes
  * straight on when the function has been compiled meanwhile. x19 to x25 are callee-saved in C too. */
 #define L_SIZE (8*16 + 10*8)
+.macro arguments pair /* saves or loads them, and x0 to x2 */
+    \pair q0, q1, [sp]
+    \pair q2, q3, [sp, #32]
+    \pair q4, q5, [sp, #64]
+    \pair q6, q7, [sp, #96]
+    \pair x0, x1, [sp, #128]
+    \pair x2, x3, [sp, #144]
+    \pair x4, x5, [sp, #160]
+    \pair x6, x7, [sp, #176]
+    \pair x8, x9, [sp, #192]
+.endm
 GLOBAL(rl_glue_lazy)
     ldp x10, x11, [x16]               /* rl_code, which starts with rl_lazy_head; func */
     ldr x12, [x10, #8]                /* stubs_end */
@@ -171,15 +169,7 @@ lazy_slow:
     stp x29, x30, [sp, #-16]!         /* a frame like any other, for the walk when compilation fails */
     mov x29, sp
     sub sp, sp, #L_SIZE
-    stp q0, q1, [sp]
-    stp q2, q3, [sp, #32]
-    stp q4, q5, [sp, #64]
-    stp q6, q7, [sp, #96]
-    stp x0, x1, [sp, #128]
-    stp x2, x3, [sp, #144]
-    stp x4, x5, [sp, #160]
-    stp x6, x7, [sp, #176]
-    stp x8, x9, [sp, #192]
+    arguments stp
     ldr x0, [x27, #I_EXEC]
     mov x1, x11
     str x27, [x0, #X_INST]
@@ -195,15 +185,7 @@ lazy_slow:
     mov x17, x0
     ldr x9, [x16, #X_GUEST_SP]
     mov sp, x9
-    ldp q0, q1, [sp]
-    ldp q2, q3, [sp, #32]
-    ldp q4, q5, [sp, #64]
-    ldp q6, q7, [sp, #96]
-    ldp x0, x1, [sp, #128]
-    ldp x2, x3, [sp, #144]
-    ldp x4, x5, [sp, #160]
-    ldp x6, x7, [sp, #176]
-    ldp x8, x9, [sp, #192]
+    arguments ldp
     mov sp, x29
     ldp x29, x30, [sp], #16
     br x17

@@ -106,41 +106,67 @@ rl_glue_trap:
     ret
 END(rl_glue_host_left)
 
+/* Registers and their places from rsp on; each list is used with `save` and with `load`. */
+.macro save reg, at, op=mov
+    \op %\reg, \at(%rsp)
+.endm
+.macro load reg, at, op=mov
+    \op \at(%rsp), %\reg
+.endm
+.macro low_vectors do
+    \do xmm0, 0, movups
+    \do xmm1, 16, movups
+    \do xmm2, 32, movups
+    \do xmm3, 48, movups
+    \do xmm4, 64, movups
+    \do xmm5, 80, movups
+    \do xmm6, 96, movups
+    \do xmm7, 112, movups
+.endm
+.macro high_vectors do
+    \do xmm8, 128, movups
+    \do xmm9, 144, movups
+    \do xmm10, 160, movups
+    \do xmm11, 176, movups
+    \do xmm12, 192, movups
+    \do xmm13, 208, movups
+    \do xmm14, 224, movups
+    \do xmm15, 240, movups
+.endm
+.macro general do
+    \do rax, 256
+    \do rcx, 264
+    \do rdx, 272
+    \do rbx, 280
+    \do rsi, 296
+    \do rdi, 304
+    \do r8, 312
+    \do r9, 320
+    \do r10, 328
+    \do r11, 336
+    \do r12, 344
+.endm
+.macro arguments do /* and rax */
+    \do rdi, 128
+    \do rsi, 136
+    \do rdx, 144
+    \do rcx, 152
+    \do r8, 160
+    \do r9, 168
+    \do r10, 176
+    \do rax, 184
+.endm
+
 /* Called from the cold path of a fuel check with every register live. Frame, upwards: 16 vectors, 15 registers (all
  * but rsp, and r15 whose place stays unused), the return address. */
 #define Y_SIZE (256 + 15*8)
 .macro save_all exit
     lea -Y_SIZE(%rsp), %rsp
-    movups %xmm0, 0(%rsp)
-    movups %xmm1, 16(%rsp)
-    movups %xmm2, 32(%rsp)
-    movups %xmm3, 48(%rsp)
-    movups %xmm4, 64(%rsp)
-    movups %xmm5, 80(%rsp)
-    movups %xmm6, 96(%rsp)
-    movups %xmm7, 112(%rsp)
-    movups %xmm8, 128(%rsp)
-    movups %xmm9, 144(%rsp)
-    movups %xmm10, 160(%rsp)
-    movups %xmm11, 176(%rsp)
-    movups %xmm12, 192(%rsp)
-    movups %xmm13, 208(%rsp)
-    movups %xmm14, 224(%rsp)
-    movups %xmm15, 240(%rsp)
-    mov %rax, 256(%rsp)
-    mov %rcx, 264(%rsp)
-    mov %rdx, 272(%rsp)
-    mov %rbx, 280(%rsp)
+    low_vectors save
+    high_vectors save
+    general save
     mov %rbp, 288(%rsp)
-    mov %rsi, 296(%rsp)
-    mov %rdi, 304(%rsp)
-    mov %r8, 312(%rsp)
-    mov %r9, 320(%rsp)
-    mov %r10, 328(%rsp)
-    mov %r11, 336(%rsp)
-    mov %r12, 344(%rsp)
     mov %r13, 352(%rsp)
-    mov %r14, 360(%rsp)
     mov I_EXEC(%r14), %r11
     mov %r14, X_INST(%r11)
     mov %r15, X_FUEL(%r11)
@@ -163,33 +189,9 @@ yield_back:                           /* r11 = x, r13 = base, r14, r15 and rbp a
     cmpl $0, X_GS(%r11)
     je 1f
     mov 352(%rsp), %r13               /* an ordinary register in the segment flavour */
-1:  movups 0(%rsp), %xmm0
-    movups 16(%rsp), %xmm1
-    movups 32(%rsp), %xmm2
-    movups 48(%rsp), %xmm3
-    movups 64(%rsp), %xmm4
-    movups 80(%rsp), %xmm5
-    movups 96(%rsp), %xmm6
-    movups 112(%rsp), %xmm7
-    movups 128(%rsp), %xmm8
-    movups 144(%rsp), %xmm9
-    movups 160(%rsp), %xmm10
-    movups 176(%rsp), %xmm11
-    movups 192(%rsp), %xmm12
-    movups 208(%rsp), %xmm13
-    movups 224(%rsp), %xmm14
-    movups 240(%rsp), %xmm15
-    mov 256(%rsp), %rax
-    mov 264(%rsp), %rcx
-    mov 272(%rsp), %rdx
-    mov 280(%rsp), %rbx
-    mov 296(%rsp), %rsi
-    mov 304(%rsp), %rdi
-    mov 312(%rsp), %r8
-    mov 320(%rsp), %r9
-    mov 328(%rsp), %r10
-    mov 336(%rsp), %r11
-    mov 344(%rsp), %r12
+1:  low_vectors load
+    high_vectors load
+    general load
     lea Y_SIZE(%rsp), %rsp
     ret
 END(rl_glue_yield)
@@ -218,22 +220,8 @@ lazy_slow:
     push %rbp                         /* a frame like any other, for the walk when compilation fails */
     mov %rsp, %rbp
     sub $L_SIZE, %rsp
-    movups %xmm0, 0(%rsp)
-    movups %xmm1, 16(%rsp)
-    movups %xmm2, 32(%rsp)
-    movups %xmm3, 48(%rsp)
-    movups %xmm4, 64(%rsp)
-    movups %xmm5, 80(%rsp)
-    movups %xmm6, 96(%rsp)
-    movups %xmm7, 112(%rsp)
-    mov %rdi, 128(%rsp)
-    mov %rsi, 136(%rsp)
-    mov %rdx, 144(%rsp)
-    mov %rcx, 152(%rsp)
-    mov %r8, 160(%rsp)
-    mov %r9, 168(%rsp)
-    mov %r10, 176(%rsp)
-    mov %rax, 184(%rsp)
+    low_vectors save
+    arguments save
     mov I_EXEC(%r14), %rdi
     mov %r11, %rsi
     mov %r14, X_INST(%rdi)
@@ -247,22 +235,8 @@ lazy_slow:
     jz rl_glue_leave                  /* rl_exec_lazy has stored trap and exit */
     mov X_GUEST_SP(%r11), %rsp
     mov %rax, %r11
-    movups 0(%rsp), %xmm0
-    movups 16(%rsp), %xmm1
-    movups 32(%rsp), %xmm2
-    movups 48(%rsp), %xmm3
-    movups 64(%rsp), %xmm4
-    movups 80(%rsp), %xmm5
-    movups 96(%rsp), %xmm6
-    movups 112(%rsp), %xmm7
-    mov 128(%rsp), %rdi
-    mov 136(%rsp), %rsi
-    mov 144(%rsp), %rdx
-    mov 152(%rsp), %rcx
-    mov 160(%rsp), %r8
-    mov 168(%rsp), %r9
-    mov 176(%rsp), %r10
-    mov 184(%rsp), %rax
+    low_vectors load
+    arguments load
     leave
     jmp *%r11
 END(rl_glue_lazy)
