@@ -1,6 +1,6 @@
 /* Compiled code: one rl_code per module and flavour. Owns executable memory, the tables that map code addresses back
- * to the module, and publication. Memory is never writable and executable at once: code is written with pwrite into a
- * memfd whose pages are mapped read-execute only. */
+ * to the module, and publication. Memory is never writable and executable at once: see codemem.h for the two ways code
+ * gets there. */
 #ifndef RL_CODE_H
 #define RL_CODE_H
 

@@ -1,6 +1,6 @@
-/* The portable macro-assembler: what the front end may ask of a machine. One body per target (masm_x64.c, masm_a64.c; masm.c is what they share),
- * the same functions in the same order. Three-address: d may be any register, also equal to a or b; the body uses
- * RL_REG_TMP / RL_REG_FTMP where the machine needs two-address shuffling. Unless noted, flags are not preserved.
+/* The portable macro-assembler: what the front end may ask of a machine. One body per target (masm_x64.c, masm_a64.c;
+ * masm.c is what they share), the same functions in the same order. Three-address: d may be any register, also equal to a
+ * or b; the body uses RL_REG_TMP / RL_REG_FTMP where the machine needs two-address shuffling. Unless noted, flags are not preserved.
  *
  * Widths: RL_W32 results always leave the upper half of the 64-bit register zero; RL_W32 inputs have it zero.
  * The caller reserves room (rl_masm_room) before each wasm operator; every function here writes at most 64 bytes,
