@@ -84,7 +84,7 @@ ssize_t rl_sock_recv(void *s, void *p, size_t n);
 /* What RL_RES_TLS_LISTENER is dropped by. */
 void rl_tls_listener_drop(void *listener);
 
-/* The guest's slices of a gathering write, without empty ones, RL_SLICES at most. False after a trap. */
+/* The guest's slices of a gathering write, without empty ones: the first RL_SLICES. False after a trap. */
 #define RL_SLICES 1024u
 bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n);
 

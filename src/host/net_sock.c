@@ -145,7 +145,7 @@ bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n) {
     *n = 0;
     if (!p) return false;
     rl_host_direct(h);
-    for (u32 i = 0; i < (u32)count; i++, p += 8) {
+    for (u32 i = 0; i < RL_MIN((u32)count, 64 * RL_SLICES); i++, p += 8) { /* whatever follows is the next call's */
         u32 len = rl_load32(p + 4);
         void *base = rl_host_range(h, rl_load32(p), len);
         if (!base) return false;

@@ -15,8 +15,8 @@
 
 #define HANDSHAKES 256u              /* of one listener at a time; more wait in the kernel's queue */
 #define HANDSHAKE_NS 30000000000ll   /* then the client is dropped */
-#define MAX_ROOTS 1024u
-#define MAX_PEM (1u << 20)
+#define MAX_ROOTS 512u    /* more than any machine trusts */
+#define MAX_PEM (1u << 16) /* of one: more is no certificate, and would only hold the worker */
 #define MAX_NAME 255u
 
 static const rl_tls_link sock_link = { rl_sock_send, rl_sock_recv };
