@@ -303,7 +303,7 @@ static bool become_shell(rl_proc *p, rl_worker *w) {
         rl_fence_drop(&p->fence);
         if (!rl_store_retire(p->store)) return false;
     }
-    if (w->rt->config->capture || !rl_upper_host.wasi_untouched(p->host.wasi)) {
+    if (p->host.wasi && (w->rt->config->capture || !rl_upper_host.wasi_untouched(p->host.wasi))) {
         rl_upper_host.wasi_free(p->host.wasi);
         p->host.wasi = NULL;
     }
