@@ -28,12 +28,14 @@ void rl_mailbox_init(rl_mailbox *b);
 void rl_mailbox_fini(rl_mailbox *b);
 
 /* Bytes of messages that are in b, with what is about to arrive. Any thread; near enough while others send. */
-static inline u64 rl_mailbox_bytes(const rl_mailbox *b) { 
-    return atomic_load_explicit(&b->sent, memory_order_relaxed) - atomic_load_explicit(&b->taken, memory_order_relaxed);
+static inline u64 rl_mailbox_bytes(const rl_mailbox *b) {
+    /* acquire: pairs with the release in rl_mailbox_left; what is seen to have left is seen to have been sent */
+    u64 taken = atomic_load_explicit(&b->taken, memory_order_acquire);
+    return atomic_load_explicit(&b->sent, memory_order_relaxed) - taken;
 }
 /* Owner: m, which has arrived, is in b no more. */
 static inline void rl_mailbox_left(rl_mailbox *b, const rl_msg *m) {
-    atomic_store_explicit(&b->taken, atomic_load_explicit(&b->taken, memory_order_relaxed) + rl_msg_weight(m), memory_order_relaxed);
+    atomic_store_explicit(&b->taken, atomic_load_explicit(&b->taken, memory_order_relaxed) + rl_msg_weight(m), memory_order_release);
 }
 
 /* Any thread: hands m over. True: the owner was parked and is the caller's to make runnable (no one else will). */

@@ -163,7 +163,7 @@ void rl_stack_put(rl_stack_cache *c, void *stack) {
 static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
     rl_pids_fini(&rt.pids);
     memset(&rt, 0, sizeof rt);
-    config = (rl_rt_config){ .slice = 1000, .quiet = true };
+    config = (rl_rt_config){ .slice = 1000, .quiet = true, .max_mailbox = 1u << 30 };
     rt.config = &config;
     rt.workers = workers;
     rt.nworkers = 2;
