@@ -16,6 +16,7 @@
 #include "tests/model/model.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #define STACK (256u << 10)
 #define STEPS 4000u       /* of one run; more is a loop that never ends */
@@ -572,6 +574,22 @@ static void run_once(void) {
     scenario->check(stuck);
 }
 
+/* A run that follows a pointer to nowhere, as mutated ones do. */
+static void crashed(int sig) {
+    if (!running) _exit(128 + sig);
+    failed = true;
+    snprintf(failure, sizeof failure, "crash, signal %d", sig);
+    longjmp(main_context, 1);
+}
+
+static void catch_crashes(void) {
+    static char stack[64 << 10];
+    struct sigaction a = {.sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    sigaction(SIGSEGV, &a, NULL);
+    sigaction(SIGBUS, &a, NULL);
+}
+
 /* Runs explored; 0 with `failed` set when one showed a bug. */
 static uint32_t explore(const model_scenario *s) {
     uint32_t runs = 0;
@@ -685,6 +703,7 @@ int model_main(int argc, char **argv, const model_plan *plan) {
     uint32_t totals[2] = {0, 0};
     if (!(locations = calloc(LOCATIONS, sizeof *locations))) return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    catch_crashes();
     explore_all(argc, argv, plan, totals);
     if (argc < 2 && !totals[1]) (plan->nwanted ? mutate_wanted : mutate_all)(plan, totals);
     printf("%u passed, %u failed\n", totals[0], totals[1]);
