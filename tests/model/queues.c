@@ -83,6 +83,11 @@ static void alarm_clock(void) {
     if (rl_mailbox_unpark(&box)) wake_owner();
 }
 
+/* A sender that looks how full it is. */
+static void onlooker(void) {
+    for (u32 i = 0; i < 2; i++) model_expect((i64)rl_mailbox_bytes(&box) >= 0);
+}
+
 static void box_check(bool stuck) {
     if (stuck) model_fail("the owner sleeps for ever, %u messages taken", got);
     model_expect(wakes == parks);
@@ -157,6 +162,7 @@ static const model_scenario all[] = {
     {"push and park", box_setup, {owner_of_one, sender0}, box_check, NULL, 6, 4, 1},
     {"two senders", box_setup, {owner_of_two, sender0, sender1}, box_check, NULL, 3, 1, 0},
     {"push against unpark", box_setup, {owner_of_one, sender0, alarm_clock}, box_check, NULL, 3, 2, 1},
+    {"push against a look", box_setup, {owner_of_one, sender0, onlooker}, box_check, NULL, 3, 2, 0},
     {"steal", queue_few, {queue_owner, thief0}, queue_check, NULL, 3, 2, 1},
     {"steal from a full queue", queue_full, {queue_owner, thief0}, queue_check, NULL, 2, 2, 0},
     {"steal, push, pop", queue_few, {queue_owner_mixed, thief0}, queue_check, NULL, 3, 2, 0},
