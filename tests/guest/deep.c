@@ -10,6 +10,7 @@
  */
 #include <stdio.h>
 
+#define RILLE_RAW /* it has its own _lunatic_catch_trap */
 #include "rille_guest.h"
 
 __attribute__((export_name("_lunatic_catch_trap"))) int32_t catch_trap(int32_t (*f)(int32_t), int32_t argument) {

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RILLE_RAW /* it has its own _lunatic_catch_trap */
 #include "rille_guest.h"
 
 static volatile int sink;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RILLE_RAW /* it has its own _lunatic_catch_trap */
 #include "rille_guest.h"
 
 static uint32_t seed;
