@@ -57,7 +57,7 @@ static void watches(void **state) {
     (void)state;
     rl_io io;
     rl_waiter a = { 0 }, b = { 0 }, w = { 0 };
-    rl_watch k = { 0 };
+    rl_watch k = { .slot = 0 };
     int s[2];
     char c[4];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
@@ -114,14 +114,14 @@ static void late_events(void **state) {
     assert_int_equal(rl_io_init(&io), RL_OK);
     for (u32 i = 0; i < RL_LEN(k); i++) { /* more slots than there are at first; the descriptor stays registered */
         int fd = dup(s[0]);
-        k[i] = (rl_watch){ 0 };
+        k[i] = (rl_watch){ .slot = 0 };
         rl_watch_init(&k[i]);
         rl_watch_try(&k[i], RL_READY_IN);
         assert_true(rl_io_await(&io, &k[i], fd, &a, false));
         rl_io_cancel(&io, &a);
         if (i % 3) rl_io_unwatch(&io, &k[i]);
     }
-    rl_watch fresh = { 0 };
+    rl_watch fresh = { .slot = 0 };
     rl_watch_init(&fresh);
     rl_watch_try(&fresh, RL_READY_IN);
     assert_true(rl_io_await(&io, &fresh, t[0], &a, false));
