@@ -97,7 +97,7 @@ static bool fill_plan(rl_plan *p, const rl_habit *h, const rl_image *im, u32 pag
 }
 
 /* The plan for what is known now; NULL: none. */
-static const rl_plan *plan_for(rl_habit *h, const rl_image *im, u32 pages) {
+static rl_plan *plan_for(rl_habit *h, const rl_image *im, u32 pages) {
     if (h->plans && !h->stale) return h->plans;
     rl_plan *p = calloc(1, sizeof *p);
     if (!p || !fill_plan(p, h, im, pages)) {
@@ -105,10 +105,16 @@ static const rl_plan *plan_for(rl_habit *h, const rl_image *im, u32 pages) {
         h->hopeless = true;
         return NULL;
     }
+    atomic_init(&p->refs, 1);
     p->older = h->plans;
     h->plans = p;
     h->stale = false;
     return p;
+}
+
+static void plan_put(rl_plan *p) {
+    /* acq_rel: the last reader is through with it before it is freed */
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1) free(p);
 }
 
 static int vmas_of(const rl_plan *p) { return 2 * (int)p->n + 1; }
@@ -139,10 +145,11 @@ bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i) {
     if (!m || !m->source || m->capacity > RL_FENCE_PAGES * rl_os_page() || !worth_it(h) || !rl_instance_image(i, &im)) return false;
     if (!learn(h, &im, m->base, m->capacity)) h->hopeless = true;
     if (h->seen < LEARN || h->hopeless) return false;
-    const rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / rl_os_page()));
+    rl_plan *plan = plan_for(h, &im, (u32)(m->capacity / rl_os_page()));
     /* relaxed: a budget need not be exact */
     if (!plan || atomic_load_explicit(&vmas, memory_order_relaxed) + vmas_of(plan) > VMA_BUDGET) return false;
     *f = (rl_fence){ m->base, m->capacity, plan, false };
+    atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed); /* one more of those that the habit keeps alive */
     atomic_fetch_add_explicit(&vmas, vmas_of(plan), memory_order_relaxed);
     if (protect(plan, &im, m->base, m->capacity)) return true;
     rl_fence_drop(f);
@@ -171,13 +178,14 @@ void rl_fence_drop(rl_fence *f) {
     if (!f->base) return;
     rl_assert(rl_fence_break(f)); /* makes fewer mappings, never more */
     atomic_fetch_sub_explicit(&vmas, vmas_of(f->plan), memory_order_relaxed);
+    plan_put(f->plan);
     *f = (rl_fence){ 0 };
 }
 
 void rl_habit_fini(rl_habit *h) {
     for (rl_plan *p = h->plans, *older; p; p = older) {
         older = p->older;
-        free(p);
+        plan_put(p);
     }
     *h = (rl_habit){ 0 };
 }

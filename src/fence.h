@@ -3,13 +3,17 @@
 #ifndef RL_FENCE_H
 #define RL_FENCE_H
 
+#include <stdatomic.h>
+
 #include "jit/instance.h"
 
 #define RL_FENCE_PAGES 1024u /* of the largest memory that is kept: 4 MiB */
 #define RL_FENCE_RUNS 12u
 
-/* Which pages of a program's memories are open; constant. */
+/* Which pages of a program's memories are open; constant. Counted by its habit and by the fences that follow it, which may
+ * outlive that, on any worker. */
 typedef struct rl_plan {
+    _Atomic u32 refs;
     struct rl_plan *older;
     u32 n;
     struct rl_plan_run { u32 at, n; bool written; } runs[RL_FENCE_RUNS]; /* pages; the others are only read */
@@ -30,7 +34,7 @@ typedef struct rl_habit {
 typedef struct rl_fence {
     u8 *base;
     u64 bytes;
-    const rl_plan *plan;
+    rl_plan *plan;
     bool broken;    /* every page is open, and what was written is unknown */
 } rl_fence;
 
