@@ -120,7 +120,7 @@ static inline void block_type(rl_emitter *e, rl_ctl *c) {
 static rl_ctl *push_ctl(rl_emitter *e, u8 op) {
     RL_ROOM(e, e->ctls, e->nctls, e->cap_ctls);
     rl_ctl *c = &e->ctls[e->failed ? 0 : e->nctls++];
-    *c = (rl_ctl){ .op = op, .pins = e->cur_pins, .label = RL_LABEL_INIT, .else_label = RL_LABEL_INIT, .stub = -1 };
+    *c = (rl_ctl){ .op = op, .pins = e->cur_pins, .label = RL_LABEL_INIT, .else_label = RL_LABEL_INIT, .adapter = -1 };
     if (op) {
         c->note = e->next_note++;
         block_type(e, c);
@@ -310,17 +310,17 @@ static void emit_br_table(rl_emitter *e) {
                 rl_masm_switch_entry(&e->m, table, i, edge_label(e, c));
                 continue;
             }
-            if (c->stub < 0) { /* one adapter per target, right here: nothing falls into it */
+            if (c->adapter < 0) { /* one adapter per target, right here: nothing falls into it */
                 rl_masm_room(&e->m, 256);
-                c->stub = (i32)rl_masm_pos(&e->m);
+                c->adapter = (i32)rl_masm_pos(&e->m);
                 jump_edge(e, c);
             }
-            rl_masm_switch_entry(&e->m, table, i, &(rl_label){ c->stub, 0 });
+            rl_masm_switch_entry(&e->m, table, i, &(rl_label){ c->adapter, 0 });
         }
         rl_masm_bind(&e->m, &fallback);
     }
     e->ip = targets;
-    for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].stub = -1;
+    for (u32 i = 0; i < n; i++) e->ctls[e->nctls - 1 - rl_emit_u32(e)].adapter = -1;
     jump_edge(e, &e->ctls[e->nctls - 1 - rl_emit_u32(e)]);
     e->ip = after;
     go_dead(e);

@@ -83,7 +83,7 @@ typedef struct rl_ctl {
     u32 at_else;       /* if: state of the false edge */
     rl_label label;    /* end of block/if, header of loop */
     rl_label else_label; /* if */
-    i32 stub;          /* br_table: the adapter of this target, while one table is written; else -1 */
+    i32 adapter;       /* br_table: code of this target that adapts to it, while one table is written; else -1 */
     u32 edges;         /* list of out-of-line edges to this label, index + 1 */
 } rl_ctl;
 _Static_assert(sizeof(rl_ctl) == 64, "see above");
