@@ -106,4 +106,15 @@ void rl_net_learn(rl_host *h, const char *host, const rl_addr *a);
 #define RL_NET_REFUSED "Network access denied (os error 13)"
 i32 rl_net_refused(rl_host *h, i32 ptr);
 
+/* The two host functions of one time-out; `of` finds the socket of an id, or NULL after a trap. */
+#define RL_SOCK_TIMEOUT(name, of, timer)                                            \
+    void rl_host_networking_set_##name##_timeout(rl_host *h, i64 id, i64 ms) {      \
+        rl_sock *s = of(h, id);                                                     \
+        if (s) rl_sock_set_timeout(s, timer, (u64)ms);                              \
+    }                                                                               \
+    i64 rl_host_networking_get_##name##_timeout(rl_host *h, i64 id) {               \
+        rl_sock *s = of(h, id);                                                     \
+        return s ? (i64)rl_sock_timeout(s, timer) : 0;                              \
+    }
+
 #endif

@@ -144,19 +144,9 @@ i32 rl_host_networking_tcp_flush(rl_host *h, i64 id, i32 error_ptr) {
     return 0;
 }
 
-#define TIMEOUT(name, timer)                                                        \
-    void rl_host_networking_set_##name##_timeout(rl_host *h, i64 id, i64 ms) {      \
-        rl_sock *s = stream_of(h, id);                                              \
-        if (s) rl_sock_set_timeout(s, timer, (u64)ms);                              \
-    }                                                                               \
-    i64 rl_host_networking_get_##name##_timeout(rl_host *h, i64 id) {               \
-        rl_sock *s = stream_of(h, id);                                              \
-        return s ? (i64)rl_sock_timeout(s, timer) : 0;                              \
-    }
-TIMEOUT(read, RL_SOCK_READ)
-TIMEOUT(write, RL_SOCK_WRITE)
-TIMEOUT(peek, RL_SOCK_PEEK)
-#undef TIMEOUT
+RL_SOCK_TIMEOUT(read, stream_of, RL_SOCK_READ)
+RL_SOCK_TIMEOUT(write, stream_of, RL_SOCK_WRITE)
+RL_SOCK_TIMEOUT(peek, stream_of, RL_SOCK_PEEK)
 
 /* ---- rille::net ---- */
 

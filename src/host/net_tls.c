@@ -445,15 +445,5 @@ i32 rl_host_networking_tls_flush(rl_host *h, i64 id, i32 error_ptr) {
     return outcome(h, s, state, 0, RL_SOCK_WRITE, error_ptr, why);
 }
 
-#define TIMEOUT(name, timer)                                                            \
-    void rl_host_networking_set_tls_##name##_timeout(rl_host *h, i64 id, i64 ms) {      \
-        rl_sock *s = stream_of(h, id);                                                  \
-        if (s) rl_sock_set_timeout(s, timer, (u64)ms);                                  \
-    }                                                                                   \
-    i64 rl_host_networking_get_tls_##name##_timeout(rl_host *h, i64 id) {               \
-        rl_sock *s = stream_of(h, id);                                                  \
-        return s ? (i64)rl_sock_timeout(s, timer) : 0;                                  \
-    }
-TIMEOUT(read, RL_SOCK_READ)
-TIMEOUT(write, RL_SOCK_WRITE)
-#undef TIMEOUT
+RL_SOCK_TIMEOUT(tls_read, stream_of, RL_SOCK_READ)
+RL_SOCK_TIMEOUT(tls_write, stream_of, RL_SOCK_WRITE)

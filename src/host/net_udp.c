@@ -100,31 +100,26 @@ i32 rl_host_networking_udp_send_to(rl_host *h, i64 id, i32 ptr, i32 len, i32 typ
     return give(h, s, ptr, len, &a, out);
 }
 
-i32 rl_host_networking_udp_receive(rl_host *h, i64 id, i32 ptr, i32 len, i32 out) {
+/* Receives one datagram; where it came from into `from` (NULL: not asked for), whose family stays 0 when none came. */
+static i32 take(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, rl_addr *from) {
+    socklen_t from_len = sizeof *from;
     rl_sock *s = sock_of(h, id);
     void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
     u8 tried;
     if (!to) return 0;
     if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
     rl_host_direct(h);
-    ssize_t n = recv(s->fd, to, (u32)len, 0);
+    ssize_t n = recvfrom(s->fd, to, (u32)len, 0, from ? &from->any : NULL, from ? &from_len : NULL);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
     return moved(h, s, out, n, RL_READY_IN);
 }
 
+i32 rl_host_networking_udp_receive(rl_host *h, i64 id, i32 ptr, i32 len, i32 out) { return take(h, id, ptr, len, out, NULL); }
+
 i32 rl_host_networking_udp_receive_from(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, i32 from_ptr) {
     rl_addr from = { 0 };
-    socklen_t from_len = sizeof from;
-    rl_sock *s = sock_of(h, id);
-    void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
-    u8 tried;
-    if (!to) return 0;
-    if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
-    rl_host_direct(h);
-    ssize_t n = recvfrom(s->fd, to, (u32)len, 0, &from.any, &from_len);
-    if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
-    i32 result = moved(h, s, out, n, RL_READY_IN);
-    if (n >= 0) rl_addr_give(h, from_ptr, &from, 1);
+    i32 result = take(h, id, ptr, len, out, &from);
+    if (from.any.sa_family) rl_addr_give(h, from_ptr, &from, 1);
     return result;
 }
 
