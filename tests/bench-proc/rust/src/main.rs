@@ -95,13 +95,8 @@ fn bench_pairs(this: &Word, mailbox: &Mailbox<i64>, n: i64, members: i64) {
 
 fn member(next: Word, mailbox: Mailbox<i64>) {
     loop {
-        let v = mailbox.receive();
-        if v < 0 {
-            break;
-        }
-        next.send(if v == 0 { -1 } else { v - 1 });
+        next.send(mailbox.receive() - 1); // the members outlive the measurement
     }
-    next.send(-1);
 }
 
 fn bench_ring(this: &Word, mailbox: &Mailbox<i64>, clock: &mut Clock, n: i64, members: i64) {
