@@ -189,7 +189,7 @@ struct rl_emitter {
     u32 access;        /* the next one, when a run is emitted again */
     u8 emission;       /* rl_emission */
     bool run_entered;  /* copy: a leader was met */
-    struct rl_output { u32 pos, pool, uses, label_uses, colds, positions; u64 spills; } run_output;
+    struct rl_output { u32 pos, pool, uses, label_uses, colds, positions, constants; u64 spills; } run_output;
 };
 typedef struct rl_output rl_output;
 

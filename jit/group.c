@@ -30,7 +30,8 @@ static void keep(const rl_emitter *e, rl_kept *k) {
 }
 
 static void keep_output(const rl_emitter *e, rl_output *o) {
-    *o = (rl_output){ rl_masm_pos(&e->m), e->m.pool_count, e->m.nuses, e->m.nlabel_uses, e->ncolds, e->npositions, e->spills };
+    *o = (rl_output){ rl_masm_pos(&e->m), e->m.pool_count, e->m.nuses, e->m.nlabel_uses, e->ncolds, e->npositions,
+                       rl_masm_loop_kept(&e->m), e->spills };
 }
 
 static void back_to(rl_emitter *e, const rl_run *r) {
@@ -47,6 +48,7 @@ static void discard(rl_emitter *e, const rl_output *o) {
     e->m.p = e->m.base + o->pos;
     e->m.pool_count = o->pool, e->m.nuses = o->uses, e->m.nlabel_uses = o->label_uses, e->m.zero_at = 0;
     e->ncolds = o->colds, e->npositions = o->positions, e->spills = o->spills;
+    rl_masm_loop_keep_only(&e->m, o->constants);
 }
 
 static void open_run(rl_emitter *e) {

@@ -169,6 +169,9 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l);
 void rl_masm_loop(rl_masm *m, bool innermost);
 void rl_masm_loop_end(rl_masm *m);
 void rl_masm_loop_again(rl_masm *m, u32 loop);
+/* Code that is thrown away leaves nothing kept: what rl_masm_loop_kept said before it. */
+u32 rl_masm_loop_kept(const rl_masm *m);
+void rl_masm_loop_keep_only(rl_masm *m, u32 kept);
 
 /* ---- floats ---- */
 void rl_masm_fbin(rl_masm *m, rl_fbin op, rl_type t, u8 d, u8 a, u8 b);

@@ -78,6 +78,7 @@ static void load_imm(rl_masm *m, u32 w, u32 d, u64 v) {
  * needs outside of its innermost ones, which have the others. */
 
 enum { LOOP_X = 5, LOOP_V = 10, OUTER_X = 1, OUTER_V = 3 };
+typedef enum kept_kind { KEPT_VALUE, KEPT_BASED /* the memory base + v */, KEPT_LIMIT /* word v of the instance's limits */ } kept_kind;
 static const u8 loop_x[LOOP_X] = { 10, 11, 12, 13, 30 };
 
 struct rl_loop {
@@ -85,27 +86,27 @@ struct rl_loop {
     u32 outer;       /* the loop around it, index + 1 */
     u8 x0, nx, xmax; /* registers loop_x[x0 .. x0 + nx), at most up to xmax */
     u8 v0, nv, vmax;
-    u8 based;        /* bit i: x[i] is to be added to the memory base */
+    u8 kind[LOOP_X]; /* kept_kind */
     u16 wide;        /* bit i: v[i] is a double */
     u64 x[LOOP_X], v[LOOP_V];
 };
 
-static u32 find_kept(const rl_masm *m, u32 loop, u64 v, bool based) {
+static u32 find_kept(const rl_masm *m, u32 loop, u64 v, kept_kind kind) {
     for (; loop; loop = m->loops[loop - 1].outer) {
         const struct rl_loop *l = &m->loops[loop - 1];
         for (u32 i = 0; i < l->nx; i++)
-            if (l->x[i] == v && (l->based >> i & 1) == based) return loop_x[l->x0 + i];
+            if (l->x[i] == v && l->kind[i] == kind) return loop_x[l->x0 + i];
     }
     return A64_ZR;
 }
 
-/* A register with v, or with the memory base plus v, for the loop's duration; A64_ZR: none is left. */
-static u32 kept_reg(rl_masm *m, u64 v, bool based) {
+/* A register with what v says for the loop's duration; A64_ZR: none is left. */
+static u32 kept_reg(rl_masm *m, u64 v, kept_kind kind) {
     if (!m->loop || m->failed) return A64_ZR;
-    u32 r = find_kept(m, m->loop, v, based);
+    u32 r = find_kept(m, m->loop, v, kind);
     struct rl_loop *l = &m->loops[m->loop - 1];
     if (r != A64_ZR || l->x0 + l->nx == l->xmax) return r;
-    l->based |= (u8)(based << l->nx);
+    l->kind[l->nx] = (u8)kind;
     l->x[l->nx] = v;
     return loop_x[l->x0 + l->nx++];
 }
@@ -119,7 +120,7 @@ static u32 keep_float(rl_masm *m, bool f64, u64 bits) {
     }
     struct rl_loop *l = &m->loops[m->loop - 1];
     if (l->v0 + l->nv == l->vmax) return FTMP;
-    l->wide |= (u16)(f64 << l->nv);
+    l->wide = (u16)((l->wide & ~(1u << l->nv)) | (u32)f64 << l->nv);
     l->v[l->nv] = bits;
     return 21u + l->v0 + l->nv++;
 }
@@ -127,7 +128,7 @@ static u32 keep_float(rl_masm *m, bool f64, u64 bits) {
 /* v in some register: a kept one, or x17. */
 static u32 imm_reg(rl_masm *m, u32 w, u64 v) {
     if (!w) v = (u32)v;
-    u32 r = kept_reg(m, v, false);
+    u32 r = kept_reg(m, v, KEPT_VALUE);
     if (r != A64_ZR) return r;
     load_imm(m, w, S1, v);
     return S1;
@@ -137,7 +138,7 @@ u32 rl_a64_constant(rl_masm *m, u64 v) { return imm_reg(m, 1, v); }
 
 /* d = a +- size by a kept register: returns 0; else size */
 static u64 keep_sum(rl_masm *m, u32 w, u32 d, u32 a, u32 op, u64 size) {
-    u32 r = d == A64_SP || a == A64_SP ? (u32)A64_ZR : kept_reg(m, size, false);
+    u32 r = d == A64_SP || a == A64_SP ? (u32)A64_ZR : kept_reg(m, size, KEPT_VALUE);
     if (r == A64_ZR) return size;
     put(m, a64_add(op, w, d, a, r, A64_LSL, 0));
     return 0;
@@ -207,7 +208,7 @@ static void access_linear(rl_masm *m, u32 access, u32 t, rl_mem a) {
     } else if (a.disp == 0) {
         m->fault = rl_masm_pos(m);
         put(m, a64_ldstx(access, t, base, A64(a.base), A64_UXTX, false));
-    } else if ((kept = kept_reg(m, (u64)a.disp, true)) != A64_ZR) {
+    } else if ((kept = kept_reg(m, (u64)a.disp, KEPT_BASED)) != A64_ZR) {
         m->fault = rl_masm_pos(m);
         put(m, a64_ldstx(access, t, kept, A64(a.base), A64_UXTX, false));
     } else if (offset_ok(access, a.disp) || unscaled_ok(a.disp)) {
@@ -222,6 +223,7 @@ static void access_linear(rl_masm *m, u32 access, u32 t, rl_mem a) {
 
 /* A load or store of any address a rl_mem can say. */
 static void access_mem(rl_masm *m, u32 access, u32 t, rl_mem a) {
+    if (a.base == RL_REG_BASE && a.index != RL_NOREG && !a.scale && a.disp >= 0) a.base = a.index, a.linear = true;
     if (a.linear) {
         access_linear(m, access, t, a);
         return;
@@ -328,7 +330,7 @@ void rl_masm_st_frame(rl_masm *m, rl_ldst kind, u8 s, i32 at) { rl_masm_ld_frame
 void rl_masm_st_imm(rl_masm *m, rl_ldst kind, i32 imm, rl_mem a) {
     u32 s = A64_ZR, mask = kind == RL_ST_8 ? 0xff : kind == RL_ST_16 ? 0xffff : UINT32_MAX;
     u64 v = kind == RL_ST_64 ? (u64)(i64)imm : (u32)imm & mask;
-    if (imm && (s = kept_reg(m, v, false)) == A64_ZR) {
+    if (imm && (s = kept_reg(m, v, KEPT_VALUE)) == A64_ZR) {
         load_imm(m, kind == RL_ST_64, S2, v);
         s = S2;
     }
@@ -554,9 +556,12 @@ void rl_masm_cmpi(rl_masm *m, rl_width w, u8 a, i64 imm) {
         cmp(m, w, A64(a), imm_reg(m, w, (u64)imm));
     }
 }
+/* Memory's limits change in calls only, and loops with constants have none. */
 void rl_masm_cmpm(rl_masm *m, rl_width w, u8 a, rl_mem b) {
-    load_operand(m, w, b);
-    cmp(m, w, A64(a), S2);
+    bool limit = w == RL_W64 && b.base == RL_REG_INST && b.index == RL_NOREG && (u64)b.disp - RL_INST_MEM_LIMIT < 32;
+    u32 kept = limit ? kept_reg(m, (u64)b.disp, KEPT_LIMIT) : (u32)A64_ZR;
+    if (kept == A64_ZR) load_operand(m, w, b);
+    cmp(m, w, A64(a), kept == A64_ZR ? S2 : kept);
 }
 void rl_masm_test(rl_masm *m, rl_width w, u8 a, u8 b) {
     put(m, a64_log(A64_ANDS, w, A64_ZR, A64(a), A64(b), A64_LSL, 0));
@@ -670,13 +675,20 @@ void rl_masm_loop_end(rl_masm *m) {
     if (m->loop) m->loop = m->loops[m->loop - 1].outer;
 }
 
+u32 rl_masm_loop_kept(const rl_masm *m) { return m->loop ? m->loops[m->loop - 1].nx | (u32)m->loops[m->loop - 1].nv << 8 : 0; }
+
+void rl_masm_loop_keep_only(rl_masm *m, u32 kept) {
+    if (m->loop) m->loops[m->loop - 1].nx = (u8)kept, m->loops[m->loop - 1].nv = (u8)(kept >> 8);
+}
+
 void rl_masm_loop_again(rl_masm *m, u32 loop) {
     for (; loop && !m->failed; loop = m->loops[loop - 1].outer) {
         const struct rl_loop l = m->loops[loop - 1];
         rl_masm_room(m, 512);
         for (u32 i = 0; i < l.nx; i++) {
             u32 r = loop_x[l.x0 + i];
-            if (l.based >> i & 1) add_imm(m, 1, r, A64(RL_REG_BASE), (i64)l.x[i], S1);
+            if (l.kind[i] == KEPT_BASED) add_imm(m, 1, r, A64(RL_REG_BASE), (i64)l.x[i], S1);
+            else if (l.kind[i] == KEPT_LIMIT) access_at(m, access_of[RL_LD_64], r, A64(RL_REG_INST), (i64)l.x[i]);
             else load_imm(m, 1, r, l.x[i]);
         }
         for (u32 i = 0; i < l.nv; i++) load_float(m, l.wide >> i & 1, 21u + l.v0 + i, l.v[i]);

@@ -562,6 +562,8 @@ void rl_masm_switch_entry(rl_masm *m, u32 table, u32 i, rl_label *l) {
 /* Instructions hold any constant. */
 void rl_masm_loop(rl_masm *m, bool innermost) { (void)m, (void)innermost; }
 void rl_masm_loop_end(rl_masm *m) { (void)m; }
+u32 rl_masm_loop_kept(const rl_masm *m) { return (void)m, 0; }
+void rl_masm_loop_keep_only(rl_masm *m, u32 kept) { (void)m, (void)kept; }
 void rl_masm_loop_again(rl_masm *m, u32 loop) { (void)m, (void)loop; }
 
 /* ---- floats ---- */
