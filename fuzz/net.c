@@ -1,10 +1,13 @@
-/* What guests and peers say about the network, as text: addresses, rules, certificates and keys. Whatever it is, reading
+/* What guests and peers say about the network: addresses, rules, names of Unix sockets and protocols, certificates and keys. Whatever it is, reading
  * it ends, within bounds; an address that was read is written so that it reads the same. The first byte picks one. */
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "src/host/dns.h"
 #include "src/host/tls.h"
 #include "src/reach.h"
+#include "src/upath.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +31,13 @@ static void rules(const char *p, size_t n) {
         for (int use = RL_REACH_LISTEN; use <= RL_REACH_CONNECT; use++)
             if (rl_reach_allows(under, (rl_reach_use)use, &a) && !rl_reach_allows(r, (rl_reach_use)use, &a)) abort();
     }
+    for (size_t at = 0; at < n; at++) { /* what a rule names, and everything like it */
+        char path[PATH_MAX];
+        if (rl_upath_resolve(p + at, n - at, path) && rl_reach_allows_path(under, RL_REACH_CONNECT, path) &&
+            !rl_reach_allows_path(r, RL_REACH_CONNECT, path))
+            abort();
+        at += RL_MAX(n / 16, 1);
+    }
     (void)none, (void)rl_reach_asks(under, "example.com");
     rl_reach_put(under);
     rl_reach_put(r);
@@ -41,15 +51,52 @@ static void roots(const char *p, size_t n) {
     rl_tls_roots_free(r);
 }
 
+/* What a name leads to is plain, leads to itself, and is found by no link. */
+static void unix_name(const char *p, size_t n) {
+    char path[PATH_MAX], again[PATH_MAX];
+    const char *last;
+    if (!rl_upath_resolve(p, n, path)) return;
+    if (*path != '@' && (*path != '/' || strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//"))) abort();
+    if (!rl_upath_resolve(path, strlen(path), again) || strcmp(path, again)) abort();
+    if (path[strlen(path) - 1] != '/' && (!rl_upath_covers(path, path) || rl_upath_covers(path, "/elsewhere/x"))) abort();
+    int dir = *path == '@' ? -1 : rl_upath_open_dir(path, &last);
+    if (dir >= 0) close(dir);
+}
+
+/* Two lists of names of protocols: the halves of the input. */
+static void protocols(const char *p, size_t n) {
+    const u8 *a = (const u8 *)p, *b = a + n / 2;
+    size_t na = n / 2, nb = n - na;
+    if (!rl_alpn_valid(a, na) || !rl_alpn_valid(b, nb)) return;
+    const u8 *name = rl_alpn_common(a, na, b, nb), *back = rl_alpn_common(b, nb, a, na);
+    if (!name != !back || (name && !memmem(b, nb, name, 1u + *name)) || rl_alpn_common(a, na, a, na) != a) abort();
+}
+
+/* The texts of options, parted by 0xff. */
+static void options(const char *p, size_t n) {
+    char why[RL_TLS_WHY];
+    rl_tls_options o = { 0 };
+    rl_tls_text *const texts[] = { &o.roots, &o.cert, &o.key, &o.protocols };
+    for (size_t i = 0; i < RL_LEN(texts) && n; i++) {
+        const char *end = i + 1 < RL_LEN(texts) ? memchr(p, 0xff, n) : NULL;
+        size_t len = end ? (size_t)(end - p) : n;
+        *texts[i] = (rl_tls_text){ p, len };
+        len = RL_MIN(len + 1, n);
+        p += len, n -= len;
+    }
+    if (!rl_tls_open(why)) return;
+    for (int server = 0; server < 2; server++) rl_tls_side_free(rl_tls_side_new(server, &o, why));
+}
+
 /* A certificate and a key: the halves of the input. */
 static void server(const char *p, size_t n) {
     char why[RL_TLS_WHY];
     bool usage;
-    if (rl_tls_open(why)) rl_tls_server_free(rl_tls_server_new(p, n / 2, p + n / 2, n - n / 2, &usage, why));
+    if (rl_tls_open(why)) rl_tls_side_free(rl_tls_server_new(p, n / 2, p + n / 2, n - n / 2, &usage, why));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const about[])(const char *, size_t) = { address, rules, roots, server };
+    static void (*const about[])(const char *, size_t) = { address, rules, roots, server, unix_name, protocols, options };
     if (!size) return 0;
     char *copy = malloc(size > 1 ? size - 1 : 1); /* exact, so that reading past the end is noticed */
     if (!copy) return 0;

@@ -12,7 +12,8 @@
 
 #include "rille_guest.h"
 
-enum { RILLE_TCP, RILLE_TLS }; /* kinds of stream */
+enum { RILLE_TCP, RILLE_TLS }; /* kinds of stream; one of a Unix socket is used like TCP */
+enum { RILLE_SHARED = 1, RILLE_CERTIFICATE_OPTIONAL = 2 }; /* flags for listening */
 
 static uint64_t rille_net_error;
 static int rille_net_late;
@@ -66,12 +67,26 @@ static inline rille_addr rille_addr_take(int64_t list) {
     return a;
 }
 
-static inline int64_t rille_tcp_listen(const char *address) {
+/* RILLE_SHARED: several may listen there, and the system gives each connection to one of them. */
+static inline int64_t rille_tcp_listen_with(const char *address, int32_t flags) {
     uint64_t id = 0;
     int64_t list = rille_resolve(address, RILLE_FOREVER);
     if (list < 0) return -1;
     rille_addr a = rille_addr_take(list);
-    int32_t r = rille_networking_tcp_bind((int32_t)a.type, rille_address(a.bytes), a.port, (int32_t)a.flow, (int32_t)a.scope, rille_address(&id));
+    int32_t r = rille_net_tcp_bind((int32_t)a.type, rille_address(a.bytes), a.port, (int32_t)a.flow, (int32_t)a.scope, flags, rille_address(&id));
+    return r ? rille_net_failed(r, id) : (int64_t)id;
+}
+static inline int64_t rille_tcp_listen(const char *address) { return rille_tcp_listen_with(address, 0); }
+
+/* A Unix socket, by its path or as "@NAME": rille_tcp_accept, streams of kind RILLE_TCP. It must be among the --net rules. */
+static inline int64_t rille_unix_listen(const char *path) {
+    uint64_t id = 0;
+    int32_t r = rille_net_unix_listen(rille_address(path), (int32_t)strlen(path), rille_address(&id));
+    return r ? rille_net_failed(r, id) : (int64_t)id;
+}
+static inline int64_t rille_unix_connect(const char *path, int64_t timeout) {
+    uint64_t id = 0;
+    int32_t r = rille_net_unix_connect(rille_address(path), (int32_t)strlen(path), timeout, rille_address(&id));
     return r ? rille_net_failed(r, id) : (int64_t)id;
 }
 
@@ -137,6 +152,43 @@ static inline int64_t rille_tls_connect(const char *host, uint16_t port, int64_t
     uint64_t id = 0;
     int32_t r = rille_networking_tls_connect(rille_address(host), (int32_t)strlen(host), port, timeout, rille_address(&id), 0, 0);
     return r ? rille_net_failed(r, id) : (int64_t)id;
+}
+
+/* Texts and their lengths; what is not needed stays NULL and 0. */
+typedef struct rille_tls_options {
+    const char *roots; uint32_t roots_size;               /* PEM: whom to trust. Without: a client trusts what the machine trusts,
+                                                             a server asks for no certificate */
+    const char *certificate; uint32_t certificate_size;   /* PEM: one's own, and then those that lead to a root */
+    const char *key; uint32_t key_size;                   /* PEM, PKCS #8 */
+    const char *protocols; uint32_t protocols_size;       /* ALPN, best first, a byte of length before each: "\2h2\10http/1.1" */
+    uint32_t flags;                                       /* to listen: RILLE_SHARED, RILLE_CERTIFICATE_OPTIONAL */
+} rille_tls_options;
+
+static inline int64_t rille_tls_listen_with(const char *address, const rille_tls_options *o) {
+    uint64_t id = 0;
+    int64_t list = rille_resolve(address, RILLE_FOREVER);
+    if (list < 0) return -1;
+    rille_addr a = rille_addr_take(list);
+    int32_t r = rille_net_tls_bind((int32_t)a.type, rille_address(a.bytes), a.port, (int32_t)a.flow, (int32_t)a.scope, rille_address(o), rille_address(&id));
+    return r ? rille_net_failed(r, id) : (int64_t)id;
+}
+
+static inline int64_t rille_tls_connect_with(const char *host, uint16_t port, int64_t timeout, const rille_tls_options *o) {
+    uint64_t id = 0;
+    int32_t r = rille_net_tls_connect(rille_address(host), (int32_t)strlen(host), port, timeout, rille_address(o), rille_address(&id));
+    return r ? rille_net_failed(r, id) : (int64_t)id;
+}
+
+/* The protocol agreed upon, "" without one; whom the other side's certificate names, "" without one. Cut off at size. */
+static inline const char *rille_tls_protocol(int64_t stream, char *to, uint32_t size) {
+    uint32_t n = size ? (uint32_t)rille_net_tls_protocol(stream, rille_address(to), (int32_t)size - 1) : 0;
+    if (size) to[n < size ? n : size - 1] = 0;
+    return to;
+}
+static inline const char *rille_tls_peer_subject(int64_t stream, char *to, uint32_t size) {
+    uint32_t n = size ? (uint32_t)rille_net_tls_peer_subject(stream, rille_address(to), (int32_t)size - 1) : 0;
+    if (size) to[n < size ? n : size - 1] = 0;
+    return to;
 }
 
 /* Up to `size` bytes; 0 at the end of the stream. */

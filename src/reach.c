@@ -13,11 +13,12 @@
 #include <strings.h>
 
 #include "src/lock.h"
+#include "src/upath.h"
 
 #define MAX_LEARNT 256u /* addresses of one rule; the oldest go */
 #define MAX_RULES 4096u
 
-typedef enum host_kind { HOST_ANY, HOST_BLOCK, HOST_NAME } host_kind;
+typedef enum host_kind { HOST_ALL /* Unix sockets too */, HOST_ANY, HOST_BLOCK, HOST_NAME, HOST_PATH } host_kind;
 
 typedef struct ip {
     u8 family; /* AF_INET, AF_INET6 */
@@ -30,7 +31,7 @@ typedef struct rule {
     u8 prefix;
     u16 lowest, highest; /* ports */
     ip block;
-    char *name; /* "*.…": also all beneath it */
+    char *name; /* "*.…": also all beneath it; of a path: resolved */
     ip *learnt;
     u32 nlearnt, oldest;
 } rule;
@@ -38,6 +39,7 @@ typedef struct rule {
 struct rl_reach {
     _Atomic u32 refs;
     _Atomic bool told;
+    bool ungranted; /* who made these rules had none: Unix sockets were never granted to anybody */
     rl_lock lock; /* of what rules have learnt */
     rl_reach *above;
     rule *rules;
@@ -84,6 +86,7 @@ static rl_err add(rl_reach *r, const rule *what) {
 
 rl_reach *rl_reach_under(const rl_reach *r, rl_reach *above) {
     rl_reach *copy = rl_reach_new(above);
+    if (copy) copy->ungranted = !above;
     for (u32 i = 0; copy && i < r->n; i++) {
         rule k = r->rules[i];
         k.learnt = NULL;
@@ -210,6 +213,21 @@ static rl_err add_loopback(rl_reach *r, rule what) {
     return add(r, &what);
 }
 
+/* Adds a rule with the name it owns then. */
+static rl_err add_named(rl_reach *r, rule what, host_kind kind, const char *name, size_t n) {
+    what.host = (u8)kind;
+    what.name = strndup(name, n);
+    rl_err e = what.name ? add(r, &what) : RL_ERR_NOMEM;
+    if (e) free(what.name);
+    return e;
+}
+
+static rl_err add_path(rl_reach *r, rule what, text t, rl_diag *d) {
+    char path[PATH_MAX];
+    if (rl_upath_resolve(t.p, t.n, path)) return add_named(r, what, HOST_PATH, path, strlen(path));
+    return rl_diag_set(d, RL_ERR_USAGE, "no name of a Unix socket: \"%.*s\"", (int)RL_MIN(t.n, (size_t)200), t.p);
+}
+
 static rl_err add_rule(rl_reach *r, text t, rl_diag *d) {
     rule what = { 0 };
     text ports;
@@ -218,19 +236,18 @@ static rl_err add_rule(rl_reach *r, text t, rl_diag *d) {
     const char *equals = memchr(t.p, '=', t.n);
     text use = { t.p, equals ? (size_t)(equals - t.p) : 0 };
     what.uses = is(use, "listen") ? RL_REACH_LISTEN : is(use, "connect") ? RL_REACH_CONNECT : 0;
-    if (!what.uses) return rl_diag_set(d, RL_ERR_USAGE, "a rule about the network is listen=HOST[:PORTS], connect=HOST[:PORTS], all or none, not \"%.*s\"", (int)RL_MIN(t.n, (size_t)200), t.p);
-    text h = cut_host((text){ equals + 1, t.n - use.n - 1 }, &ports);
+    if (!what.uses) return rl_diag_set(d, RL_ERR_USAGE, "a rule about the network is listen=HOST[:PORTS], connect=HOST[:PORTS], or with unix:PATH, all or none, not \"%.*s\"", (int)RL_MIN(t.n, (size_t)200), t.p);
+    text h = { equals + 1, t.n - use.n - 1 };
+    if (h.n >= 5 && !memcmp(h.p, "unix:", 5)) return add_path(r, what, (text){ h.p + 5, h.n - 5 }, d);
+    h = cut_host(h, &ports);
+    what.host = HOST_ANY;
     if (!take_ports(ports, &what)) return rl_diag_set(d, RL_ERR_USAGE, "no ports: \"%.*s\"", (int)RL_MIN(ports.n, (size_t)40), ports.p);
     if (is(h, "*") || take_block(h, &what)) return add(r, &what);
     if (is(h, "localhost")) return add_loopback(r, what);
     bool all = h.n > 2 && !memcmp(h.p, "*.", 2);
     if (!is_name(all ? (text){ h.p + 2, h.n - 2 } : h)) return rl_diag_set(d, RL_ERR_USAGE, "no host: \"%.*s\"", (int)RL_MIN(h.n, (size_t)200), h.p);
     if (what.uses == RL_REACH_LISTEN) return rl_diag_set(d, RL_ERR_USAGE, "to listen, an address, not the name \"%.*s\"", (int)h.n, h.p);
-    what.host = HOST_NAME;
-    what.name = strndup(h.p, h.n);
-    rl_err e = what.name ? add(r, &what) : RL_ERR_NOMEM;
-    if (e) free(what.name);
-    return e;
+    return add_named(r, what, HOST_NAME, h.p, h.n);
 }
 
 rl_err rl_reach_add(rl_reach *r, const char *p, size_t len, rl_diag *d) {
@@ -262,7 +279,7 @@ static bool learnt(const rule *k, const ip *i) {
 
 static bool allows(const rule *k, rl_reach_use use, const ip *i, u16 port) {
     if (!(k->uses & use) || port < k->lowest || port > k->highest) return false;
-    return k->host == HOST_ANY || (k->host == HOST_BLOCK ? within(i, &k->block, k->prefix) : learnt(k, i));
+    return k->host <= HOST_ANY || (k->host == HOST_BLOCK ? within(i, &k->block, k->prefix) : learnt(k, i));
 }
 
 bool rl_reach_allows(const rl_reach *r, rl_reach_use use, const rl_addr *a) {
@@ -279,12 +296,25 @@ bool rl_reach_allows(const rl_reach *r, rl_reach_use use, const rl_addr *a) {
     return good;
 }
 
+bool rl_reach_allows_path(const rl_reach *r, rl_reach_use use, const char *path) {
+    bool good = r;
+    for (; r && good; r = r->above) {
+        good = false;
+        for (u32 i = 0; i < r->n && !r->ungranted && !good; i++) {
+            const rule *k = &r->rules[i];
+            good = k->uses & use && (k->host == HOST_ALL || (k->host == HOST_PATH && rl_upath_covers(k->name, path)));
+        }
+    }
+    return good;
+}
+
 bool rl_reach_asks(const rl_reach *r, const char *host) {
     bool good = true;
     for (; r && good; r = r->above) {
         good = false;
         for (u32 k = 0; k < r->n && !good; k++)
-            good = r->rules[k].uses & RL_REACH_CONNECT && (r->rules[k].host != HOST_NAME || names(&r->rules[k], host));
+            good = r->rules[k].uses & RL_REACH_CONNECT &&
+                   (r->rules[k].host < HOST_NAME || (r->rules[k].host == HOST_NAME && names(&r->rules[k], host)));
     }
     return good;
 }

@@ -126,7 +126,7 @@ static rl_err open_listener(const char *text, int *out) {
         rl_cli_usage("--tcplisten wants ADDRESS:PORT, not \"%s\"", text);
         return RL_ERR_USAGE;
     }
-    if ((*out = rl_sock_listen(&a)) < 0) {
+    if ((*out = rl_sock_listen(&a, false)) < 0) {
         rl_cli_usage("--tcplisten=%s: %s", text, strerror(errno));
         return RL_ERR_USAGE;
     }

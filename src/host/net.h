@@ -21,6 +21,8 @@ typedef struct rl_addrs {
 bool rl_addr_arg(rl_host *h, i32 type, i32 ptr, i32 port, i32 flow, i32 scope, rl_addr *out);
 /* Makes an iterator of n addresses and writes its id. False after a trap. */
 bool rl_addr_give(rl_host *h, i32 ptr, const rl_addr *a, u32 n);
+/* The same for where a connection comes from: empty for a Unix socket's. */
+static inline bool rl_addr_give_peer(rl_host *h, i32 ptr, const rl_addr *a) { return rl_addr_give(h, ptr, a, a->any.sa_family != AF_UNIX); }
 /* ID/ERR(ptr): the result of getsockname or getpeername on fd as an iterator. */
 i32 rl_addr_give_name(rl_host *h, i32 ptr, int fd, int (*name)(int, struct sockaddr *, socklen_t *));
 
@@ -69,8 +71,12 @@ static inline u64 rl_sock_timeout(const rl_sock *s, rl_sock_timer t) {
     return atomic_load_explicit(&s->timeout[t], memory_order_relaxed);
 }
 
-/* A listening socket. -1 and errno. */
-int rl_sock_listen(const rl_addr *a);
+/* A listening socket. shared: SO_REUSEPORT. -1 and errno. */
+int rl_sock_listen(const rl_addr *a, bool shared);
+/* The length of its queue, which the system shortens as it is set up to. */
+#define RL_BACKLOG 1024
+/* Lets the process have as many descriptors as it may; once. */
+void rl_sock_raise_limit(void);
 /* A connection of a listener. -1 and errno; EAGAIN: there is none yet. */
 int rl_sock_accept(rl_sock *s, rl_addr *peer);
 /* Connects, in the course of several calls: on the first it makes *s (RL_OK or not, the caller's). Returns 0 connected,
@@ -94,10 +100,15 @@ static inline u64 rl_sock_bytes(const struct iovec *v, int n) {
     return sum;
 }
 
+/* Flags of rille::net's calls to listen and bind. */
+enum { RL_NET_SHARED = 1, RL_NET_CERTIFICATE_OPTIONAL = 2 };
+
 /* ---- rights (net_rights.c) ---- */
 
 /* Whether the process may use that address so; if not, says so on the log the first time. */
 bool rl_net_may(rl_host *h, rl_reach_use use, const rl_addr *a);
+/* Whether it may use the Unix socket of that resolved name so (src/upath.h). */
+bool rl_net_may_path(rl_host *h, rl_reach_use use, const char *path);
 /* Whether it may ask for the addresses of that name. */
 bool rl_net_may_resolve(rl_host *h, const char *host);
 /* The process looked the name up and was told a: a rule for the name is one for that address from now on. */

@@ -46,6 +46,7 @@ i32 rl_addr_give_name(rl_host *h, i32 ptr, int fd, int (*name)(int, struct socka
     rl_addr a = { 0 };
     socklen_t len = sizeof a;
     if (name(fd, &a.any, &len)) return rl_net_failed(h, ptr, errno);
+    if (a.any.sa_family == AF_UNIX) return rl_net_failed(h, ptr, EAFNOSUPPORT);
     rl_addr_give(h, ptr, &a, 1);
     return 0;
 }

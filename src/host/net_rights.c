@@ -8,7 +8,10 @@
 static void report(rl_host *h, const char *what, const char *where) {
     rl_proc *p = rl_proc_of(h);
     rl_rt *rt = p->worker->rt;
-    if (!rl_reach_first(p->conf->net) || rt->config->quiet) return;
+    /* without rules only Unix sockets are refused, and there is nowhere to note it per configuration */
+    static _Atomic bool told;
+    bool first = p->conf->net ? rl_reach_first(p->conf->net) : !atomic_exchange_explicit(&told, true, memory_order_relaxed);
+    if (!first || rt->config->quiet) return;
     fprintf(rt->log, "rille: process %llu may not %s %.100s (--net); no more is said of this\n", (unsigned long long)p->id, what, where);
 }
 
@@ -16,6 +19,14 @@ bool rl_net_may(rl_host *h, rl_reach_use use, const rl_addr *a) {
     char text[RL_ADDR_TEXT];
     if (RL_LIKELY(rl_reach_allows(rl_proc_of(h)->conf->net, use, a))) return true;
     report(h, use == RL_REACH_LISTEN ? "listen on" : "connect to", rl_addr_text(a, text, sizeof text));
+    return false;
+}
+
+bool rl_net_may_path(rl_host *h, rl_reach_use use, const char *path) {
+    char text[120];
+    if (rl_reach_allows_path(rl_proc_of(h)->conf->net, use, path)) return true;
+    snprintf(text, sizeof text, "unix:%.100s", path);
+    report(h, use == RL_REACH_LISTEN ? "listen on" : "connect to", text);
     return false;
 }
 

@@ -12,8 +12,6 @@
 
 #include "src/host/tls.h"
 
-#define BACKLOG 1024
-
 rl_sock *rl_sock_new(int fd) {
     rl_sock *s = fd >= 0 ? calloc(1, sizeof *s) : NULL;
     if (!s) {
@@ -72,7 +70,7 @@ i32 rl_sock_wait(rl_host *h, rl_sock *s, bool write, u64 timeout_ms) {
 }
 
 /* A server wants as many descriptors as it may have; the usual first limit is for programs that use select. */
-static void raise_limit(void) {
+void rl_sock_raise_limit(void) {
     static _Atomic bool done;
     struct rlimit l;
     if (atomic_exchange(&done, true) || getrlimit(RLIMIT_NOFILE, &l)) return;
@@ -80,11 +78,12 @@ static void raise_limit(void) {
     setrlimit(RLIMIT_NOFILE, &l);
 }
 
-int rl_sock_listen(const rl_addr *a) {
-    raise_limit();
+int rl_sock_listen(const rl_addr *a, bool shared) {
+    rl_sock_raise_limit();
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) return -1;
-    if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) && !bind(fd, &a->any, rl_addr_len(a)) && !listen(fd, BACKLOG))
+    if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) &&
+        (!shared || !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) && !bind(fd, &a->any, rl_addr_len(a)) && !listen(fd, RL_BACKLOG))
         return fd;
     int error = errno;
     close(fd);

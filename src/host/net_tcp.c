@@ -14,10 +14,15 @@ static rl_sock *listener_of(rl_host *h, i64 id) { return rl_guest_res(h, RL_RES_
 /* ---- listeners ---- */
 
 i32 rl_host_networking_tcp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 id_ptr) {
+    return rl_host_net_tcp_bind(h, type, addr, port, flow, scope, 0, id_ptr);
+}
+
+i32 rl_host_net_tcp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 flags, i32 id_ptr) {
     rl_addr a;
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
+    if (flags & ~RL_NET_SHARED) return rl_net_failed(h, id_ptr, EINVAL);
     if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
-    rl_sock *s = rl_sock_new(rl_sock_listen(&a));
+    rl_sock *s = rl_sock_new(rl_sock_listen(&a, flags & RL_NET_SHARED));
     return s ? rl_sock_give(h, id_ptr, RL_RES_TCP_LISTENER, s) : rl_net_failed(h, id_ptr, errno);
 }
 
@@ -48,7 +53,7 @@ i32 rl_host_networking_tcp_accept(rl_host *h, i64 id, i32 id_ptr, i32 peer_ptr) 
         return 0;
     }
     rl_sock_give(h, id_ptr, RL_RES_TCP, stream);
-    rl_addr_give(h, peer_ptr, &peer, 1);
+    rl_addr_give_peer(h, peer_ptr, &peer);
     return 0;
 }
 

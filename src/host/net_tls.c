@@ -35,7 +35,7 @@ typedef struct shake { /* a client that has connected */
 
 typedef struct listener {
     rl_sock *s;
-    rl_tls_server *server;
+    rl_tls_side *side;
     int epoll;          /* the socket and those of the handshakes */
     bool full;          /* the socket is not in epoll: there are enough handshakes */
     u32 n;
@@ -57,7 +57,7 @@ void rl_tls_listener_drop(void *o) {
         drop_shake(k);
     }
     if (l->epoll >= 0) close(l->epoll);
-    rl_tls_server_free(l->server);
+    rl_tls_side_free(l->side);
     rl_sock_put(l->s);
     free(l);
 }
@@ -69,17 +69,17 @@ static void watch(listener *l, bool on) {
     epoll_ctl(l->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->s->fd, &ev);
 }
 
-static i32 new_listener(rl_host *h, const rl_addr *a, rl_tls_server *server, i32 id_ptr) {
+static i32 new_listener(rl_host *h, const rl_addr *a, bool shared, rl_tls_side *side, i32 id_ptr) {
     u64 id;
     listener *l = calloc(1, sizeof *l);
     if (!l) {
-        rl_tls_server_free(server);
+        rl_tls_side_free(side);
         return rl_net_failed(h, id_ptr, ENOMEM);
     }
-    l->server = server;
+    l->side = side;
     l->last = &l->first;
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
-    l->s = l->epoll < 0 ? NULL : rl_sock_new(rl_sock_listen(a));
+    l->s = l->epoll < 0 ? NULL : rl_sock_new(rl_sock_listen(a, shared));
     int error = errno;
     if (l->s && !rl_proc_add(rl_proc_of(h), RL_RES_TLS_LISTENER, l, &id)) {
         watch(l, true);
@@ -100,11 +100,36 @@ i32 rl_host_networking_tls_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 fl
     if (!key) return 0;
     if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
     if (!rl_tls_open(why)) return rl_guest_error(h, id_ptr, why);
-    rl_tls_server *server = rl_tls_server_new(cert, (u32)cert_len, key, (u32)key_len, &usage, why);
-    if (server) return new_listener(h, &a, server, id_ptr);
+    rl_tls_side *side = rl_tls_server_new(cert, (u32)cert_len, key, (u32)key_len, &usage, why);
+    if (side) return new_listener(h, &a, false, side, id_ptr);
     if (!usage) return rl_guest_error(h, id_ptr, why);
     rl_exec_fail(&h->exec, "tls_bind: %s", why);
     return 0;
+}
+
+/* The guest's rille_tls_options: four texts by address and length, and flags. False after a trap. */
+static bool read_options(rl_host *h, i32 ptr, rl_tls_options *o, u32 *flags) {
+    const u8 *p = rl_host_range(h, (u32)ptr, 36);
+    rl_tls_text *const texts[] = { &o->roots, &o->cert, &o->key, &o->protocols };
+    for (size_t i = 0; p && i < RL_LEN(texts); i++) {
+        texts[i]->n = rl_load32(p + 8 * i + 4);
+        if (!(texts[i]->p = rl_host_range(h, rl_load32(p + 8 * i), texts[i]->n))) return false;
+    }
+    if (p) *flags = rl_load32(p + 32);
+    return p;
+}
+
+i32 rl_host_net_tls_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 options, i32 id_ptr) {
+    rl_addr a;
+    rl_tls_options o;
+    u32 flags;
+    char why[RL_TLS_WHY];
+    if (!rl_addr_arg(h, type, addr, port, flow, scope, &a) || !read_options(h, options, &o, &flags)) return 0;
+    if (flags & ~(RL_NET_SHARED | RL_NET_CERTIFICATE_OPTIONAL)) return rl_net_failed(h, id_ptr, EINVAL);
+    if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
+    o.optional = flags & RL_NET_CERTIFICATE_OPTIONAL;
+    rl_tls_side *side = rl_tls_open(why) ? rl_tls_side_new(true, &o, why) : NULL;
+    return side ? new_listener(h, &a, flags & RL_NET_SHARED, side, id_ptr) : rl_guest_error(h, id_ptr, why);
 }
 
 void rl_host_networking_drop_tls_listener(rl_host *h, i64 id) {
@@ -124,7 +149,7 @@ static bool begin(listener *l, int fd, const rl_addr *peer, char *why) {
     struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = k };
     if (k) k->s = rl_sock_new(fd);
     else close(fd);
-    if (k && k->s && (k->s->tls = rl_tls_accept(l->server, &sock_link, k->s, why)) && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, k->s->fd, &ev)) {
+    if (k && k->s && (k->s->tls = rl_tls_accept(l->side, &sock_link, k->s, why)) && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, k->s->fd, &ev)) {
         k->peer = *peer;
         k->limit_ns = (i64)rl_os_now_ns() + HANDSHAKE_NS;
         k->ready = true;
@@ -231,6 +256,7 @@ typedef struct connecting {
     u32 n, at;         /* the address that is being tried */
     rl_sock *s;
     rl_tls_roots *roots;
+    rl_tls_side *side; /* with options; else NULL */
     i64 limit_ns;
     int error;         /* of the last address tried */
     char name[MAX_NAME + 1];
@@ -242,6 +268,7 @@ static void drop_connecting(void *o) {
     free(c->addrs);
     rl_sock_put(c->s);
     rl_tls_roots_free(c->roots);
+    rl_tls_side_free(c->side);
     free(c);
 }
 
@@ -286,8 +313,18 @@ static const char *aim(rl_host *h, connecting *c, u32 port) {
     return c->lookup ? NULL : why;
 }
 
-/* A new connection to be made, or NULL after a trap or with *why. */
-static connecting *new_connecting(rl_host *h, i32 ptr, i32 len, u32 port, i32 certs, i32 ncerts, const char **why, char *buf) {
+/* The side that the guest's options at ptr ask for. False after a trap or with *why. */
+static bool read_side(rl_host *h, connecting *c, i32 ptr, const char **why, char *buf) {
+    rl_tls_options o;
+    u32 flags;
+    if (!read_options(h, ptr, &o, &flags)) return false;
+    if (flags) *why = "TLS: no such flags";
+    else if (!(c->side = rl_tls_side_new(false, &o, buf))) *why = buf;
+    return c->side;
+}
+
+/* A new connection to be made, or NULL after a trap or with *why. ncerts -1: certs is options. */
+static connecting *new_connecting(rl_host *h, i32 ptr, i32 len, u32 port, i32 certs, i64 ncerts, const char **why, char *buf) {
     const char *name = rl_guest_text(h, ptr, len);
     connecting *c = name ? calloc(1, sizeof *c) : NULL;
     *why = NULL;
@@ -295,7 +332,7 @@ static connecting *new_connecting(rl_host *h, i32 ptr, i32 len, u32 port, i32 ce
     if (!c) *why = "out of memory";
     else if (!len || (u32)len > MAX_NAME || memchr(name, 0, (u32)len)) *why = "TLS: invalid server name";
     else if (!rl_tls_open(buf)) *why = buf;
-    else if (read_roots(h, c, certs, ncerts)) {
+    else if (ncerts < 0 ? read_side(h, c, certs, why, buf) : read_roots(h, c, certs, (i32)ncerts)) {
         bool bracket = len > 2 && *name == '[' && name[len - 1] == ']';
         memcpy(c->name, name + bracket, (u32)len - 2u * bracket);
         *why = aim(h, c, port);
@@ -353,13 +390,13 @@ static rl_tls_state go_on(rl_host *h, connecting *c, u32 port, int *fd, i64 *nex
         rl_tls_state s = connect_any(h, c, why);
         *fd = c->s ? c->s->fd : -1;
         if (s != RL_TLS_DONE) return s;
-        if (!(c->s->tls = rl_tls_connect(c->name, c->roots, &sock_link, c->s, why))) return RL_TLS_FAILED;
+        if (!(c->s->tls = rl_tls_connect(c->name, c->side, c->roots, &sock_link, c->s, why))) return RL_TLS_FAILED;
     }
     *fd = c->s->fd;
     return rl_tls_handshake(c->s->tls, why);
 }
 
-i32 rl_host_networking_tls_connect(rl_host *h, i32 ptr, i32 len, i32 port, i64 timeout, i32 id_ptr, i32 certs, i32 ncerts) {
+static i32 connect_to(rl_host *h, i32 ptr, i32 len, i32 port, i64 timeout, i32 id_ptr, i32 certs, i64 ncerts) {
     rl_proc *p = rl_proc_of(h);
     char buf[RL_TLS_WHY];
     const char *why = buf;
@@ -387,7 +424,26 @@ i32 rl_host_networking_tls_connect(rl_host *h, i32 ptr, i32 len, i32 port, i64 t
     return result;
 }
 
+i32 rl_host_networking_tls_connect(rl_host *h, i32 ptr, i32 len, i32 port, i64 timeout, i32 id_ptr, i32 certs, i32 ncerts) {
+    return connect_to(h, ptr, len, port, timeout, id_ptr, certs, (u32)ncerts);
+}
+
+i32 rl_host_net_tls_connect(rl_host *h, i32 ptr, i32 len, i32 port, i64 timeout, i32 options, i32 id_ptr) {
+    return connect_to(h, ptr, len, port, timeout, id_ptr, options, -1);
+}
+
 /* ---- streams ---- */
+
+/* The size of what is known of the other side, of which as much as fits is written. */
+static i32 tell(rl_host *h, i64 id, i32 ptr, i32 len, rl_tls_fact what) {
+    rl_sock *s = stream_of(h, id);
+    void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
+    return to ? (i32)rl_tls_tell(s->tls, what, to, (u32)len) : 0;
+}
+
+i32 rl_host_net_tls_protocol(rl_host *h, i64 id, i32 ptr, i32 len) { return tell(h, id, ptr, len, RL_TLS_PROTOCOL); }
+i32 rl_host_net_tls_peer_certificate(rl_host *h, i64 id, i32 ptr, i32 len) { return tell(h, id, ptr, len, RL_TLS_CERTIFICATE); }
+i32 rl_host_net_tls_peer_subject(rl_host *h, i64 id, i32 ptr, i32 len) { return tell(h, id, ptr, len, RL_TLS_SUBJECT); }
 
 void rl_host_networking_drop_tls_stream(rl_host *h, i64 id) {
     if (stream_of(h, id)) rl_sock_put(rl_proc_del(rl_proc_of(h), RL_RES_TLS, (u64)id));

@@ -7,8 +7,9 @@
 
 static rl_sock *sock_of(rl_host *h, i64 id) { return rl_guest_res(h, RL_RES_UDP, id, "UDP socket"); }
 
-static int open_bound(const rl_addr *a) {
-    int fd = socket(a->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static int open_bound(const rl_addr *a, bool shared) {
+    int fd = socket(a->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd >= 0 && shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (fd < 0 || !bind(fd, &a->any, rl_addr_len(a))) return fd;
     int error = errno;
     close(fd);
@@ -17,10 +18,15 @@ static int open_bound(const rl_addr *a) {
 }
 
 i32 rl_host_networking_udp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 id_ptr) {
+    return rl_host_net_udp_bind(h, type, addr, port, flow, scope, 0, id_ptr);
+}
+
+i32 rl_host_net_udp_bind(rl_host *h, i32 type, i32 addr, i32 port, i32 flow, i32 scope, i32 flags, i32 id_ptr) {
     rl_addr a;
     if (!rl_addr_arg(h, type, addr, port, flow, scope, &a)) return 0;
+    if (flags & ~RL_NET_SHARED) return rl_net_failed(h, id_ptr, EINVAL);
     if (!rl_net_may(h, RL_REACH_LISTEN, &a)) return rl_net_refused(h, id_ptr);
-    rl_sock *s = rl_sock_new(open_bound(&a));
+    rl_sock *s = rl_sock_new(open_bound(&a, flags & RL_NET_SHARED));
     return s ? rl_sock_give(h, id_ptr, RL_RES_UDP, s) : rl_net_failed(h, id_ptr, errno);
 }
 

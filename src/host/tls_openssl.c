@@ -4,8 +4,7 @@
  * of several workers; it is held for one attempt only. OpenSSL's own retrying of writes was not taken: it wants the same
  * bytes again, from whoever writes next.
  *
- * Versions 1.2 and 1.3, no renegotiation, no tickets, no session cache; one certificate on the server's side, none asked
- * for on the client's. */
+ * Versions 1.2 and 1.3, no renegotiation, no tickets, no session cache. */
 #include "src/host/tls.h"
 
 #include <errno.h>
@@ -30,10 +29,12 @@
     F(SSL_peek) F(SSL_write) F(SSL_pending) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_shutdown) F(SSL_get_verify_result) \
     F(SSL_set1_host) F(SSL_set_hostflags) F(SSL_get0_param) F(X509_VERIFY_PARAM_set1_ip_asc) F(X509_verify_cert_error_string) \
     F(X509_STORE_new) F(X509_STORE_free) F(X509_STORE_add_cert) F(X509_STORE_set_flags) F(X509_free) F(d2i_X509) \
-    F(d2i_PKCS8_PRIV_KEY_INFO) F(PKCS8_PRIV_KEY_INFO_free) F(EVP_PKCS82PKEY) F(EVP_PKEY_free) F(PEM_read_bio) F(BIO_new) \
+    F(d2i_PKCS8_PRIV_KEY_INFO) F(PKCS8_PRIV_KEY_INFO_free) F(EVP_PKCS82PKEY) F(EVP_PKEY_free) F(PEM_read_bio) \
     F(BIO_new_mem_buf) F(BIO_free) F(BIO_meth_new) F(BIO_meth_set_read) F(BIO_meth_set_write) F(BIO_meth_set_ctrl) \
     F(BIO_set_data) F(BIO_get_data) F(BIO_set_init) F(BIO_set_flags) F(BIO_clear_flags) F(CRYPTO_free) F(ERR_get_error) \
-    F(ERR_clear_error) F(ERR_reason_error_string) F(ERR_peek_error)
+    F(ERR_clear_error) F(ERR_reason_error_string) F(ERR_peek_error) F(SSL_CTX_get_cert_store) F(SSL_CTX_add_client_CA) \
+    F(SSL_CTX_set_alpn_protos) F(SSL_CTX_set_alpn_select_cb) F(SSL_get0_alpn_selected) F(SSL_get1_peer_certificate) \
+    F(X509_get_subject_name) F(X509_NAME_print_ex) F(i2d_X509) F(BIO_s_mem) F(BIO_new) F(BIO_read)
 #define SLOT(name) __typeof__(name) *name;
 static struct { FUNCS(SLOT) } ossl;
 #define ENTRY(name) { #name, &ossl.name },
@@ -45,7 +46,10 @@ static rl_lib lib = { "TLS", "libssl.so.3", "libssl3", funcs, init };
 static BIO_METHOD *method; /* of our BIO */
 static SSL_CTX *client;    /* of every connection out */
 
-struct rl_tls_server { SSL_CTX *ctx; };
+struct rl_tls_side {
+    SSL_CTX *ctx;
+    u8 *protocols; size_t nprotocols;
+};
 struct rl_tls_roots { X509_STORE *store; };
 
 struct rl_tls {
@@ -227,8 +231,8 @@ static EVP_PKEY *read_key(const char *pem, size_t n) {
     return key;
 }
 
-rl_tls_server *rl_tls_server_new(const char *cert, size_t ncert, const char *key, size_t nkey, bool *usage, char *why) {
-    rl_tls_server *s = calloc(1, sizeof *s);
+rl_tls_side *rl_tls_server_new(const char *cert, size_t ncert, const char *key, size_t nkey, bool *usage, char *why) {
+    rl_tls_side *s = calloc(1, sizeof *s);
     X509 *x = read_cert(cert, ncert);
     EVP_PKEY *k = read_key(key, nkey);
     *usage = !x || !k;
@@ -243,12 +247,13 @@ rl_tls_server *rl_tls_server_new(const char *cert, size_t ncert, const char *key
     if (x) ossl.X509_free(x);
     if (k) ossl.EVP_PKEY_free(k);
     if (good) return s;
-    rl_tls_server_free(s);
+    rl_tls_side_free(s);
     return NULL;
 }
 
-void rl_tls_server_free(rl_tls_server *s) {
+void rl_tls_side_free(rl_tls_side *s) {
     if (s && s->ctx) ossl.SSL_CTX_free(s->ctx);
+    if (s) free(s->protocols);
     free(s);
 }
 
@@ -275,6 +280,94 @@ void rl_tls_roots_free(rl_tls_roots *r) {
     free(r);
 }
 
+/* ---- sides with options ---- */
+
+/* Calls use for each certificate of a PEM text: their number, or 0 when the text is damaged or use says false. */
+static u32 each_cert(rl_tls_text t, bool (*use)(void *env, u32 at, X509 *x), void *env) {
+    BIO *b = t.n && t.n < 1u << 20 ? ossl.BIO_new_mem_buf(t.p, (int)t.n) : NULL;
+    char *name, *header;
+    u8 *der;
+    long len;
+    u32 n = 0;
+    bool good = b;
+    while (good && ossl.PEM_read_bio(b, &name, &header, &der, &len)) {
+        const u8 *p = der;
+        X509 *x = strcmp(name, "CERTIFICATE") ? NULL : ossl.d2i_X509(NULL, &p, len);
+        good = x && use(env, n++, x);
+        if (x) ossl.X509_free(x);
+        ossl.CRYPTO_free(name, NULL, 0);
+        ossl.CRYPTO_free(header, NULL, 0);
+        ossl.CRYPTO_free(der, NULL, 0);
+    }
+    good = good && ERR_GET_REASON(ossl.ERR_peek_error()) == PEM_R_NO_START_LINE; /* the text ended */
+    if (b) ossl.BIO_free(b);
+    ossl.ERR_clear_error();
+    return good ? n : 0;
+}
+
+static bool use_cert(void *env, u32 at, X509 *x) {
+    return at ? ossl.SSL_CTX_ctrl(env, SSL_CTRL_CHAIN_CERT, 1, x) == 1 : ossl.SSL_CTX_use_certificate(env, x) == 1;
+}
+
+static bool use_root(void *env, u32 at, X509 *x) {
+    (void)at;
+    return ossl.X509_STORE_add_cert(ossl.SSL_CTX_get_cert_store(env), x) == 1 && ossl.SSL_CTX_add_client_CA(env, x) == 1;
+}
+
+static bool set_identity(SSL_CTX *c, const rl_tls_options *o, char *why) {
+    EVP_PKEY *k = each_cert(o->cert, use_cert, c) ? read_key(o->key.p, o->key.n) : NULL;
+    bool good = k && ossl.SSL_CTX_use_PrivateKey(c, k) == 1 && ossl.SSL_CTX_check_private_key(c) == 1;
+    if (k && !good) failed(NULL, why);
+    else if (!good) snprintf(why, RL_TLS_WHY, "TLS: no PEM texts of certificates and their PKCS #8 private key");
+    if (k) ossl.EVP_PKEY_free(k);
+    return good;
+}
+
+static bool set_roots(SSL_CTX *c, bool server, const rl_tls_options *o, char *why) {
+    ossl.SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (server && !o->optional ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+    ossl.X509_STORE_set_flags(ossl.SSL_CTX_get_cert_store(c), X509_V_FLAG_PARTIAL_CHAIN);
+    if (each_cert(o->roots, use_root, c)) return true;
+    snprintf(why, RL_TLS_WHY, "TLS: the roots are no PEM text of certificates");
+    return false;
+}
+
+static int choose_protocol(SSL *ssl, const u8 **out, u8 *outlen, const u8 *theirs, unsigned n, void *arg) {
+    const rl_tls_side *s = arg;
+    const u8 *name = rl_alpn_valid(theirs, n) ? rl_alpn_common(s->protocols, s->nprotocols, theirs, n) : NULL;
+    (void)ssl;
+    if (!name) return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = name + 1;
+    *outlen = *name;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static bool set_protocols(rl_tls_side *s, bool server, rl_tls_text t, char *why) {
+    bool valid = rl_alpn_valid((const u8 *)t.p, t.n);
+    if (!valid) snprintf(why, RL_TLS_WHY, "TLS: no list of names of protocols");
+    else if (!(s->protocols = malloc(t.n)) || (!server && ossl.SSL_CTX_set_alpn_protos(s->ctx, (const u8 *)t.p, (unsigned)t.n)))
+        return no_memory(why);
+    if (!valid) return false;
+    memcpy(s->protocols, t.p, s->nprotocols = t.n);
+    if (server) ossl.SSL_CTX_set_alpn_select_cb(s->ctx, choose_protocol, s);
+    return true;
+}
+
+rl_tls_side *rl_tls_side_new(bool server, const rl_tls_options *o, char *why) {
+    rl_tls_side *s = calloc(1, sizeof *s);
+    bool good = s && (s->ctx = new_context(server ? ossl.TLS_server_method() : ossl.TLS_client_method()));
+    if (!good) no_memory(why);
+    if (good && !server && !o->roots.n) {
+        ossl.SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER, NULL);
+        good = ossl.SSL_CTX_ctrl(s->ctx, SSL_CTRL_SET_VERIFY_CERT_STORE, 1, ossl.SSL_CTX_get_cert_store(client)) == 1;
+    }
+    good = good && (!o->roots.n || set_roots(s->ctx, server, o, why)) && (!(server || o->cert.n) || set_identity(s->ctx, o, why)) &&
+           (!o->protocols.n || set_protocols(s, server, o->protocols, why));
+    ossl.ERR_clear_error();
+    if (good) return s;
+    rl_tls_side_free(s);
+    return NULL;
+}
+
 /* ---- sessions ---- */
 
 static rl_tls *new_session(SSL_CTX *ctx, const rl_tls_link *link, void *sock, char *why) {
@@ -294,14 +387,15 @@ static rl_tls *new_session(SSL_CTX *ctx, const rl_tls_link *link, void *sock, ch
     return t;
 }
 
-rl_tls *rl_tls_accept(rl_tls_server *s, const rl_tls_link *link, void *sock, char *why) {
+rl_tls *rl_tls_accept(rl_tls_side *s, const rl_tls_link *link, void *sock, char *why) {
     rl_tls *t = new_session(s->ctx, link, sock, why);
     if (t) ossl.SSL_set_accept_state(t->ssl);
     return t;
 }
 
-rl_tls *rl_tls_connect(const char *name, const rl_tls_roots *roots, const rl_tls_link *link, void *sock, char *why) {
-    rl_tls *t = new_session(client, link, sock, why);
+rl_tls *rl_tls_connect(const char *name, const rl_tls_side *side, const rl_tls_roots *roots, const rl_tls_link *link, void *sock,
+                       char *why) {
+    rl_tls *t = new_session(side ? side->ctx : client, link, sock, why);
     if (!t) return NULL;
     bool good = true;
     ossl.SSL_set_connect_state(t->ssl);
@@ -416,4 +510,50 @@ rl_tls_state rl_tls_flush(rl_tls *t, char *why) {
     if (state == RL_TLS_FAILED) failed(t, why);
     pthread_mutex_unlock(&t->lock);
     return state;
+}
+
+/* The first bytes of an answer. */
+static size_t give(const void *p, size_t n, void *to, size_t room) {
+    if (p) memcpy(to, p, RL_MIN(n, room));
+    return p ? n : 0;
+}
+
+static size_t tell_certificate(X509 *x, void *to, size_t room) {
+    u8 *der = NULL;
+    int n = ossl.i2d_X509(x, &der);
+    size_t size = n > 0 ? give(der, (size_t)n, to, room) : 0;
+    ossl.CRYPTO_free(der, NULL, 0);
+    return size;
+}
+
+static size_t tell_subject(X509 *x, void *to, size_t room) {
+    BIO *b = ossl.BIO_new(ossl.BIO_s_mem());
+    char piece[256];
+    size_t size = 0;
+    int n = b && ossl.X509_NAME_print_ex(b, ossl.X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0;
+    while (n > 0 && (n = ossl.BIO_read(b, piece, sizeof piece)) > 0) {
+        if (size < room) give(piece, (size_t)n, (u8 *)to + size, room - size);
+        size += (size_t)n;
+    }
+    if (b) ossl.BIO_free(b);
+    return size;
+}
+
+size_t rl_tls_tell(rl_tls *t, rl_tls_fact what, void *to, size_t room) {
+    const u8 *name = NULL;
+    unsigned n = 0;
+    size_t size = 0;
+    pthread_mutex_lock(&t->lock);
+    if (what == RL_TLS_PROTOCOL) {
+        ossl.SSL_get0_alpn_selected(t->ssl, &name, &n);
+        size = give(name, n, to, room);
+    }
+    X509 *x = what == RL_TLS_PROTOCOL ? NULL : ossl.SSL_get1_peer_certificate(t->ssl);
+    if (x) {
+        size = what == RL_TLS_CERTIFICATE ? tell_certificate(x, to, room) : tell_subject(x, to, room);
+        ossl.X509_free(x);
+    }
+    ossl.ERR_clear_error();
+    pthread_mutex_unlock(&t->lock);
+    return size;
 }

@@ -1,6 +1,14 @@
 /* Rules about the network: their text, what they allow, levels of them, names that learn addresses. And addresses. */
 #include "src/reach.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/host/tls.h"
+#include "src/upath.h"
 #include "tests/unit/test.h"
 
 static rl_addr at(const char *text) {
@@ -124,10 +132,73 @@ static void names(void **state) {
     rl_reach_put(r);
 }
 
+/* ---- Unix sockets ---- */
+
+static bool path_to(const rl_reach *r, const char *name) {
+    char path[PATH_MAX];
+    return rl_upath_resolve(name, strlen(name), path) && rl_reach_allows_path(r, RL_REACH_CONNECT, path);
+}
+
+static void paths(void **state) {
+    char at[] = "/tmp/rille-unit-XXXXXX";
+    (void)state;
+    assert_non_null(mkdtemp(at));
+    assert_int_equal(chdir(at), 0);
+    assert_int_equal(mkdir("in", 0700) | mkdir("in/deep", 0700) | symlink("in", "alias") | symlink("..", "in/out"), 0);
+    rl_reach *r = with("connect=unix:in/,connect=unix:alias/../one,listen=unix:two,connect=unix:@name,connect=unix:later/on/x", NULL);
+    static const char *const good[] = { "in/x", "alias/x", "./in//deep/x", "in/deep/", "one", "in/out/one", "@name", "later/on/x", "in/not/there" };
+    static const char *const bad[] = { "in", "in/", "inx", "two", "in/out/x", "in/../x", "@names", "name", "x", "/", ".", "", "in/not/../../one", "later/on/", "@" };
+    for (size_t i = 0; i < RL_LEN(good); i++) assert_true(path_to(r, good[i]));
+    for (size_t i = 0; i < RL_LEN(bad); i++) assert_false(path_to(r, bad[i]));
+    assert_false(to(r, "127.0.0.1:80")); /* and no address */
+    assert_false(rl_reach_asks(r, "example.com"));
+    rl_reach *own = with("all", NULL), *child = rl_reach_under(own, r), *orphan = rl_reach_under(own, NULL);
+    assert_true(path_to(child, "one"));
+    assert_false(path_to(child, "x"));
+    assert_true(path_to(own, "x"));
+    assert_false(path_to(orphan, "x")); /* made by somebody without rules, who may use none */
+    assert_false(path_to(NULL, "x"));
+    rl_reach_put(orphan);
+    rl_reach_put(child);
+    rl_reach_put(own);
+    rl_reach_put(r);
+    r = with("connect=*,listen=*", NULL); /* addresses only */
+    assert_false(path_to(r, "x"));
+    rl_reach_put(r);
+
+    char path[PATH_MAX], exact[PATH_MAX];
+    const char *last;
+    assert_true(rl_upath_resolve("alias/x", 7, path));
+    snprintf(exact, sizeof exact, "%s/in/x", at);
+    assert_string_equal(path, exact);
+    int dir = rl_upath_open_dir(path, &last);
+    assert_true(dir >= 0);
+    assert_string_equal(last, "x");
+    close(dir);
+    assert_int_equal(rename("in", "was") | symlink("/", "in"), 0); /* meanwhile */
+    assert_int_equal(rl_upath_open_dir(path, &last), -1);
+    memset(path, 'x', sizeof path);
+    assert_false(rl_upath_resolve(path, sizeof path, exact));
+    assert_false(rl_upath_resolve("a\0b", 3, exact));
+    assert_int_equal(unlink("in") | unlink("was/out") | rmdir("was/deep") | rmdir("was") | unlink("alias") | chdir("/") | rmdir(at), 0);
+}
+
+static void protocols(void **state) {
+    static const u8 two[] = "\2h2\010http/1.1", other[] = "\1x\010http/1.1";
+    (void)state;
+    assert_true(rl_alpn_valid(two, 12));
+    for (size_t n = 0; n < 12; n++) assert_int_equal(rl_alpn_valid(two, n), n == 3);
+    assert_false(rl_alpn_valid((const u8 *)"\0\1x", 3));
+    assert_ptr_equal(rl_alpn_common(two, 12, other, 11), two + 3);
+    assert_ptr_equal(rl_alpn_common(other, 11, two, 12), other + 2);
+    assert_null(rl_alpn_common(two, 3, other, 11));
+}
+
 static void mistakes(void **state) {
     static const char *const bad[] = { "", "listen", "listen=", "connect=:80", "connect=*:", "connect=*:80-", "connect=*:90-80", "connect=*:65536",
                                        "connect=10.0.0.0/33", "connect=[::1]/129", "connect=[::1", "connect=::1", "listen=example.com", "connect=a b",
-                                       "connect=*,", ",connect=*", "connect=*.", "connect=[::ffff:1.2.3.4]/95", "unknown=1.2.3.4", "connect=1.2.3.4/x" };
+                                       "connect=*,", ",connect=*", "connect=*.", "connect=[::ffff:1.2.3.4]/95", "unknown=1.2.3.4", "connect=1.2.3.4/x",
+                                       "connect=unix:", "listen=unix:@", "unix:/x", "connect=unix:/no/such/../x", "connect=unix:.." };
     (void)state;
     for (size_t i = 0; i < RL_LEN(bad); i++) {
         rl_diag d = { 0 };
@@ -142,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses), cmocka_unit_test(everything_and_nothing), cmocka_unit_test(blocks_and_ports),
         cmocka_unit_test(levels),    cmocka_unit_test(names),                  cmocka_unit_test(mistakes),
+        cmocka_unit_test(paths),     cmocka_unit_test(protocols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
