@@ -4,7 +4,8 @@
  * written (for reading). Whoever touches another page takes a fault, which opens all and says so; that memory is looked
  * at again at the end. Invariant: as long as a fence is not broken, nothing but the written pages of its plan differs
  * from a new instance's memory. The worker that runs the process, or keeps its shell. The kernel does not take such
- * faults for us: host functions that hand guest memory to system calls break the fence first (rl_host_direct).
+ * faults for us: host functions say which part they hand to system calls (rl_host_direct), and a fence that
+ * has it closed breaks first.
  * Userfaultfd was not taken: it is not to be had everywhere, and as slow when it strikes. */
 #include "src/fence.h"
 
@@ -18,6 +19,7 @@
 
 #define LEARN 4u        /* processes to look at before the first fence */
 #define VMA_BUDGET 16384 /* mappings that fences may make of the system's 65,530 */
+#define TOUCHED 16u      /* pages of a buffer for the kernel that its first use opens for those to come */
 #define MAX_WRITTEN 64u /* pages; who writes more is better off with a look at the page tables */
 
 static _Atomic int vmas;
@@ -171,6 +173,23 @@ bool rl_fence_break(rl_fence *f) {
     if (!f->base || f->broken) return true;
     if (mprotect(f->base, f->bytes, PROT_READ | PROT_WRITE)) return false;
     f->broken = true;
+    return true;
+}
+
+/* Whether pages [from, to) are open for that. */
+static bool is_open(const rl_plan *p, u64 from, u64 to, bool write) {
+    for (const struct rl_plan_run *r = p->runs, *end = r + p->n; r < end && from < to; r++)
+        if (r->at <= from && from < (u64)r->at + r->n && (r->written || !write)) from = (u64)r->at + r->n;
+    return from >= to;
+}
+
+bool rl_fence_open(rl_fence *f, const void *p, u64 n, bool write) {
+    if (!f->base || f->broken || !n || (u64)((const u8 *)p - f->base) >= f->bytes) return true;
+    u64 page = rl_os_page(), at = (u64)((const u8 *)p - f->base), from = at / page, to = (at + n + page - 1) / page;
+    if (is_open(f->plan, from, to, write)) return true;
+    if (!rl_fence_break(f)) return false;
+    /* what is looked at, at the end, is then known to be used, also when the kernel writes less than it might */
+    for (u64 k = from; k < RL_MIN(to, from + TOUCHED); k++) (void)*(volatile u8 *)(f->base + k * page);
     return true;
 }
 

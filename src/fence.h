@@ -45,6 +45,9 @@ bool rl_fence_keep(rl_fence *f, rl_habit *h, rl_instance *i);
 void rl_fence_reset(const rl_fence *f, rl_instance *i);
 /* Opens every page. Any time, and in a handler of faults. False: the system refused. */
 bool rl_fence_break(rl_fence *f);
+/* Makes n bytes at p fit to be read or (write) written by the kernel, which takes no faults for us: breaks the fence
+ * unless its plan has them open. False: the system refused. */
+bool rl_fence_open(rl_fence *f, const void *p, u64 n, bool write);
 /* Ends the fence: the memory is as any other. */
 void rl_fence_drop(rl_fence *f);
 void rl_habit_fini(rl_habit *h);

@@ -34,8 +34,8 @@ static rl_err more_stack(rl_host *h, u8 **stack, size_t *size) {
     return RL_OK;
 }
 
-static void break_fence(rl_host *h) {
-    if (!rl_fence_break(&rl_proc_of(h)->fence)) rl_exec_fail(&h->exec, "the system refused access to memory");
+static void open_range(rl_host *h, const void *p, u64 n, bool write) {
+    if (!rl_fence_open(&rl_proc_of(h)->fence, p, n, write)) rl_exec_fail(&h->exec, "the system refused access to memory");
 }
 
 /* A place for a process. From the top of a slot down: the record, the store with its instance if they are small, the
@@ -46,7 +46,7 @@ static rl_proc *new_record(rl_worker *w) {
     rl_proc *p = (rl_proc *)(slot + w->stacks.all->size - rl_align(sizeof(rl_proc), 64));
     memset((u8 *)p + sizeof p->host.exec, 0, sizeof *p - sizeof p->host.exec);
     p->stack = slot;
-    p->host.direct = break_fence;
+    p->host.direct = open_range;
     p->timer.kind = RL_DUE_PROC;
     p->alarm.sig = RL_SIG_ALARM;
     return p;

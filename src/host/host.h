@@ -30,13 +30,13 @@ struct rl_host {
         bool timed_out;      /* set by the waker: the deadline passed */
         u64 word[4];         /* the waiting function's own notes; zero at first call */
     } wait;
-    void (*direct)(rl_host *h); /* see rl_host_direct; may be NULL */
+    void (*direct)(rl_host *h, const void *p, u64 n, bool write); /* see rl_host_direct; may be NULL */
 };
 
-/* To be called before guest memory is handed to a system call: until then some of it may be opened only by a fault, which
- * the kernel does not take for us. */
-static inline void rl_host_direct(rl_host *h) {
-    if (h->direct) h->direct(h);
+/* To be called before n bytes of guest memory are handed to a system call, to be read or (write) written: until then some
+ * of it may be opened only by a fault, which the kernel does not take for us. */
+static inline void rl_host_direct(rl_host *h, const void *p, u64 n, bool write) {
+    if (h->direct) h->direct(h, p, n, write);
 }
 
 /* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY. len 0 is valid up to and

@@ -143,11 +143,11 @@ bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n) {
     const u8 *p = rl_host_range(h, (u32)ptr, (u64)(u32)count * 8);
     *n = 0;
     if (!p) return false;
-    rl_host_direct(h);
     for (u32 i = 0; i < RL_MIN((u32)count, 64 * RL_SLICES); i++, p += 8) { /* whatever follows is the next call's */
         u32 len = rl_load32(p + 4);
         void *base = rl_host_range(h, rl_load32(p), len);
         if (!base) return false;
+        rl_host_direct(h, base, len, false);
         if (len && *n < (int)RL_SLICES) v[(*n)++] = (struct iovec){ base, len };
     }
     return true;

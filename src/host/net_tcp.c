@@ -114,7 +114,7 @@ static i32 take(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, int flags, rl_soc
     void *to = s ? rl_host_range(h, (u32)ptr, (u32)len) : NULL;
     if (!to) return 0;
     if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, rl_sock_timeout(s, timer));
-    rl_host_direct(h);
+    rl_host_direct(h, to, (u32)len, true);
     /* no room: it is still a wait for something to read */
     ssize_t n = len ? recv(s->fd, to, (u32)len, flags) : recv(s->fd, &probe, 1, MSG_PEEK);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, rl_sock_timeout(s, timer));

@@ -86,7 +86,7 @@ static i32 give(rl_host *h, rl_sock *s, i32 ptr, i32 len, const rl_addr *to, i32
     u8 tried;
     if (!from) return 0;
     if (!rl_sock_try(h, s, RL_READY_OUT, &tried)) return rl_sock_wait(h, s, true, RL_FOREVER);
-    rl_host_direct(h);
+    rl_host_direct(h, from, (u32)len, false);
     ssize_t n = sendto(s->fd, from, (u32)len, MSG_NOSIGNAL, to ? &to->any : NULL, to ? rl_addr_len(to) : 0);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, true, RL_FOREVER);
     return moved(h, s, out, n, RL_READY_OUT);
@@ -114,7 +114,7 @@ static i32 take(rl_host *h, i64 id, i32 ptr, i32 len, i32 out, rl_addr *from) {
     u8 tried;
     if (!to) return 0;
     if (!rl_sock_try(h, s, RL_READY_IN, &tried)) return rl_sock_wait(h, s, false, RL_FOREVER);
-    rl_host_direct(h);
+    rl_host_direct(h, to, (u32)len, true);
     ssize_t n = recvfrom(s->fd, to, (u32)len, 0, from ? &from->any : NULL, from ? &from_len : NULL);
     if (n < 0 && errno == EAGAIN) return rl_sock_wait(h, s, false, RL_FOREVER);
     return moved(h, s, out, n, RL_READY_IN);

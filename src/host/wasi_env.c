@@ -223,7 +223,7 @@ i32 rl_host_wasi_clock_time_get(rl_host *h, i32 clock, i64 precision, i32 out) {
 i32 rl_host_wasi_random_get(rl_host *h, i32 buffer, i32 len) {
     u8 *to = rl_host_range(h, (u32)buffer, (u32)len);
     if (!to) return 0;
-    rl_host_direct(h);
+    rl_host_direct(h, to, (u32)len, true);
     u64 at = h->wait.retry ? h->wait.word[0] : 0, end = RL_MIN((u64)(u32)len, at + RANDOM_SLICE);
     while (at < end) {
         ssize_t n = getrandom(to + at, end - at, 0);

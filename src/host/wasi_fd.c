@@ -135,15 +135,15 @@ static const rl_wasi_fd *get_seekable(rl_host *h, i32 fd, rl_wasi_errno *e) {
 
 /* ---- transfers ---- */
 
-bool rl_wasi_slices(rl_host *h, u32 at, u32 count, struct iovec *v, int *n) {
+bool rl_wasi_slices(rl_host *h, u32 at, u32 count, bool write, struct iovec *v, int *n) {
     const u8 *p = rl_host_range(h, at, (u64)count * 8);
     if (!p) return false;
-    rl_host_direct(h);
     *n = 0;
     for (u32 i = 0; i < RL_MIN(count, RL_WASI_SLICES); i++, p += 8) {
         u32 len = rl_load32(p + 4);
         void *base = rl_host_range(h, rl_load32(p), len);
         if (!base) return false;
+        rl_host_direct(h, base, len, write);
         if (len) v[(*n)++] = (struct iovec){base, len};
     }
     return true;
@@ -192,7 +192,7 @@ static i32 transfer_at(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 
     if (offset >= 0 && f->kind != RL_WASI_FILE) return f->kind == RL_WASI_CAPTURE ? RL_WASI_BADF : RL_WASI_SPIPE;
     struct iovec v[RL_WASI_SLICES];
     int n;
-    if (!rl_wasi_slices(h, (u32)iovs, (u32)count, v, &n) || !rl_host_range(h, (u32)out, 4)) return 0;
+    if (!rl_wasi_slices(h, (u32)iovs, (u32)count, t == READ, v, &n) || !rl_host_range(h, (u32)out, 4)) return 0;
     ssize_t got = n ? move_any(h, f, t, v, n, offset) : 0;
     if (got < 0 && errno == EAGAIN && !(f->flags & RL_WASI_NONBLOCK)) {
         rl_host_park(h, f->host, t == WRITE, INT64_MAX);

@@ -106,9 +106,9 @@ void rl_wasi_put_stat(u8 *to, const struct stat *st);
 rl_wasi_errno rl_wasi_times(struct timespec to[2], u64 atim, u64 mtim, u32 flags);
 
 /* Reads a vector's slices into v (room for RL_WASI_SLICES), leaving empty ones out; later slices than that many are left
- * to the guest's next call. false after a trap. */
+ * to the guest's next call. write: the system will write to them. false after a trap. */
 #define RL_WASI_SLICES 1024u
-bool rl_wasi_slices(rl_host *h, u32 at, u32 count, struct iovec *v, int *n);
+bool rl_wasi_slices(rl_host *h, u32 at, u32 count, bool write, struct iovec *v, int *n);
 
 /* ---- paths (wasi_resolve.c) ---- */
 

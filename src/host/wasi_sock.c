@@ -49,7 +49,7 @@ i32 rl_host_wasi_sock_recv(rl_host *h, i32 fd, i32 iovs, i32 count, i32 flags, i
     struct iovec v[RL_WASI_SLICES];
     int n;
     u8 *ro = rl_host_range(h, (u32)out_flags, 2);
-    if (!ro || !rl_host_range(h, (u32)out, 4) || !rl_wasi_slices(h, (u32)iovs, (u32)count, v, &n)) return 0;
+    if (!ro || !rl_host_range(h, (u32)out, 4) || !rl_wasi_slices(h, (u32)iovs, (u32)count, true, v, &n)) return 0;
     struct msghdr m = {.msg_iov = v, .msg_iovlen = (size_t)n};
     /* WAITALL is the guest's wish for fewer calls; a non-blocking socket gives what there is, and the guest asks again */
     ssize_t got;
@@ -69,7 +69,7 @@ i32 rl_host_wasi_sock_send(rl_host *h, i32 fd, i32 iovs, i32 count, i32 flags, i
     if (flags) return RL_WASI_INVAL; /* none are defined */
     struct iovec v[RL_WASI_SLICES];
     int n;
-    if (!rl_host_range(h, (u32)out, 4) || !rl_wasi_slices(h, (u32)iovs, (u32)count, v, &n)) return 0;
+    if (!rl_host_range(h, (u32)out, 4) || !rl_wasi_slices(h, (u32)iovs, (u32)count, false, v, &n)) return 0;
     struct msghdr m = {.msg_iov = v, .msg_iovlen = (size_t)n};
     ssize_t got;
     do got = sendmsg(f->host, &m, MSG_NOSIGNAL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <wasi/api.h>
 
 #define RILLE_RAW
 #include "rille_guest.h"
@@ -238,7 +239,20 @@ static void bench_crunch(int64_t n, int64_t members) {
     for (int64_t i = 0; i < members; i++) receive_word();
 }
 
-#define ALL(X) X(spawn) X(wave) X(ping) X(cross) X(pairs) X(ring) X(fan) X(unread) X(selective) X(call) X(cancel) X(fire) \
+/* ---- kernel: children whose memory the system writes to ---- */
+RILLE_ENTRY(asker)(int64_t parent) {
+    uint8_t *b = malloc(10000);
+    send_word(parent, __wasi_random_get(b + 4000, 5000) ? 0 : 1 + b[4000]);
+}
+static void bench_kernel(int64_t n, int64_t members) {
+    (void)members;
+    for (int64_t i = 0; i < n; i++) {
+        rille_spawn("asker", rille_self());
+        if (!receive_word()) abort();
+    }
+}
+
+#define ALL(X) X(spawn) X(wave) X(kernel) X(ping) X(cross) X(pairs) X(ring) X(fan) X(unread) X(selective) X(call) X(cancel) X(fire) \
     X(skynet) X(idle) X(spin) X(crunch)
 
 int main(int argc, char **argv) {
