@@ -23,17 +23,21 @@ rl_conf *rl_conf_get(rl_conf *c) {
     return c;
 }
 
+static void texts_fini(rl_texts *t) {
+    for (u32 i = 0; i < t->n; i++) free(t->v[i]);
+    free(t->v);
+    free(t->bytes);
+}
+
 void rl_conf_put(rl_conf *c) {
     /* acq_rel: the last one sees everything the others did */
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
-    for (u32 i = 0; i < c->nargs; i++) free(c->args[i]);
-    for (u32 i = 0; i < c->nenv; i++) free(c->env[i]);
+    texts_fini(&c->args);
+    texts_fini(&c->env);
     for (u32 i = 0; i < c->ndirs; i++) {
         free(c->dirs[i].host);
         free(c->dirs[i].guest);
     }
-    free(c->args);
-    free(c->env);
     free(c->dirs);
     rl_reach_put(c->net);
     if (c->wasi) rl_upper_host.wasi_free(c->wasi);
@@ -54,19 +58,29 @@ static char *copy(const char *p, size_t n) {
     return s;
 }
 
-/* Appends s, which it takes over, to a list that grows at powers of two. */
-static rl_err append(char ***list, u32 *n, char *s) {
-    if (s && !(*n & (*n - 1))) {
-        char **bigger = realloc(*list, (*n ? 2 * (size_t)*n : 1) * sizeof **list);
-        if (bigger) *list = bigger;
-        else free(s), s = NULL;
+/* Room for one more; the list grows at powers of two. */
+static bool room(rl_texts *t) {
+    if (t->n & (t->n - 1)) return true;
+    size_t n = t->n ? 2 * (size_t)t->n : 1;
+    char **v = realloc(t->v, n * sizeof *v);
+    if (v) t->v = v;
+    u32 *bytes = v ? realloc(t->bytes, n * sizeof *bytes) : NULL;
+    if (bytes) t->bytes = bytes;
+    return bytes;
+}
+
+/* Appends s, which it takes over. */
+static rl_err append(rl_texts *t, char *s, size_t bytes) {
+    if (!s || bytes > UINT32_MAX || !room(t)) {
+        free(s);
+        return RL_ERR_NOMEM;
     }
-    if (!s) return RL_ERR_NOMEM;
-    (*list)[(*n)++] = s;
+    t->v[t->n] = s;
+    t->bytes[t->n++] = (u32)bytes;
     return RL_OK;
 }
 
-rl_err rl_conf_add_arg(rl_conf *c, const char *p, size_t n) { return append(&c->args, &c->nargs, copy(p, n)); }
+rl_err rl_conf_add_arg(rl_conf *c, const char *p, size_t n) { return append(&c->args, copy(p, n), n); }
 
 rl_err rl_conf_add_env(rl_conf *c, const char *name, size_t nname, const char *value, size_t nvalue) {
     char *s = value ? malloc(nname + nvalue + 2) : copy(name, nname);
@@ -76,11 +90,11 @@ rl_err rl_conf_add_env(rl_conf *c, const char *name, size_t nname, const char *v
         memcpy(s + nname + 1, value, nvalue);
         s[nname + 1 + nvalue] = 0;
     }
-    return append(&c->env, &c->nenv, s);
+    return append(&c->env, s, value ? nname + nvalue + 1 : nname);
 }
 
 rl_err rl_conf_add_dir(rl_conf *c, const char *host, size_t nhost, const char *guest, bool readonly) {
-    rl_conf_dir d = { copy(host, nhost), guest ? strdup(guest) : copy(host, nhost), readonly };
+    rl_conf_dir d = { copy(host, nhost), guest ? strdup(guest) : copy(host, nhost), readonly, false };
     rl_conf_dir *bigger = realloc(c->dirs, (c->ndirs + 1) * sizeof *c->dirs);
     if (bigger) c->dirs = bigger;
     if (!bigger || !d.host || !d.guest) {
@@ -98,18 +112,17 @@ static bool beneath(const char *path, const char *dir) {
     return !strncmp(path, dir, n) && (path[n] == '/' || !path[n] || dir[n - 1] == '/');
 }
 
-/* Adds want's directory to c if one of have's covers it. */
+/* Adds want's directory to c if one of have's covers it. Those are not resolved again: a process that may write around one
+ * could have put a link in its place. The text is the same for what is not there, or a child could find out what is
+ * elsewhere. */
 static rl_err grant_dir(rl_conf *c, const rl_conf_dir *want, const rl_conf *have, rl_diag *d) {
-    char *real = realpath(want->host, NULL), *own;
+    char *real = realpath(want->host, NULL);
     bool found = false, readonly = true;
-    if (!real) return rl_diag_set(d, RL_ERR_IO, "directory '%s': %s (os error %d)", want->host, strerror(errno), errno);
-    for (u32 i = 0; i < have->ndirs; i++) {
-        if (!(own = realpath(have->dirs[i].host, NULL))) continue;
-        if (beneath(real, own)) found = true, readonly &= have->dirs[i].readonly;
-        free(own);
-    }
+    for (u32 i = 0; real && i < have->ndirs; i++)
+        if (beneath(real, have->dirs[i].host)) found = true, readonly &= have->dirs[i].readonly;
     rl_err e = found ? rl_conf_add_dir(c, real, strlen(real), want->guest, readonly || want->readonly)
-                     : rl_diag_set(d, RL_ERR_USAGE, "directory '%s' is not beneath one this process may use", want->host);
+                     : rl_diag_set(d, RL_ERR_USAGE, "directory '%s' is not there, or not beneath one this process may use", want->host);
+    if (!e) c->dirs[c->ndirs - 1].granted = true;
     free(real);
     return e;
 }
@@ -122,8 +135,8 @@ static rl_err fill_under(rl_conf *c, const rl_conf *want, const rl_conf *have, r
     c->can_spawn = want->can_spawn && have->can_spawn;
     c->net = want->net ? rl_reach_under(want->net, have->net) : rl_reach_get(have->net);
     if (want->net && !c->net) return RL_ERR_NOMEM;
-    for (u32 i = 0; i < want->nargs; i++) RL_TRY(rl_conf_add_arg(c, want->args[i], strlen(want->args[i])));
-    for (u32 i = 0; i < want->nenv; i++) RL_TRY(rl_conf_add_env(c, want->env[i], strlen(want->env[i]), NULL, 0));
+    for (u32 i = 0; i < want->args.n; i++) RL_TRY(rl_conf_add_arg(c, want->args.v[i], want->args.bytes[i]));
+    for (u32 i = 0; i < want->env.n; i++) RL_TRY(rl_conf_add_env(c, want->env.v[i], want->env.bytes[i], NULL, 0));
     for (u32 i = 0; i < want->ndirs; i++) RL_TRY(grant_dir(c, &want->dirs[i], have, d));
     return RL_OK;
 }

@@ -9,9 +9,16 @@
 struct rl_wasi;
 
 typedef struct rl_conf_dir {
-    char *host, *guest;
+    char *host, *guest; /* host: resolved, so that what beneath it can be compared */
     bool readonly;
+    bool granted;       /* by a process, to a child: no link may appear on the way */
 } rl_conf_dir;
+
+/* What a guest wrote: may hold zero bytes, and has one more behind its end. */
+typedef struct rl_texts {
+    char **v;
+    u32 *bytes, n;
+} rl_texts;
 
 /* Changed only by the process that made it. Processes run with what rl_conf_under made of it, which is constant. */
 typedef struct rl_conf {
@@ -20,8 +27,7 @@ typedef struct rl_conf {
     u64 max_fuel;          /* units of 100,000 instructions; 0: no limit */
     bool can_compile, can_configure, can_spawn;
     rl_reach *net;         /* NULL: says nothing; a child's is within its parent's then */
-    char **args; u32 nargs;
-    char **env;  u32 nenv; /* "NAME=VALUE" */
+    rl_texts args, env;    /* env: "NAME=VALUE" */
     rl_conf_dir *dirs; u32 ndirs;
     const int *socks; u32 nsocks; /* host descriptors of sockets; the run's caller's, not inherited by other configurations */
     struct rl_wasi *wasi;  /* made at first use; processes get clones. NULL: not made */

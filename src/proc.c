@@ -89,7 +89,7 @@ static void free_args(rl_proc *p) {
 /* Whether the shell's last life began with the same function. */
 static bool same_entry(const rl_proc *p, const rl_spawn *s) {
     return p->entry_func && p->nargs == s->nargs && !memcmp(p->arg_types, s->arg_types, s->nargs) &&
-           !strncmp(p->entry, s->entry, s->entry_len) && !p->entry[s->entry_len];
+           p->entry_len == s->entry_len && !memcmp(p->entry, s->entry, s->entry_len);
 }
 
 static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
@@ -103,7 +103,8 @@ static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
         p->arg_types = (u8 *)(p->args + words);
         p->entry = (char *)p->arg_types + s->nargs;
         memcpy(p->entry, s->entry, s->entry_len);
-        p->entry[s->entry_len] = 0;
+        p->entry[s->entry_len] = 0; /* for reports: the name itself may hold one */
+        p->entry_len = s->entry_len;
         p->nargs = s->nargs;
         if (s->nargs) memcpy(p->arg_types, s->arg_types, s->nargs);
     }
@@ -439,7 +440,7 @@ static void trapped(rl_proc *p) {
 static const char *check_entry(rl_proc *p, rl_func **f) {
     rl_extern e;
     const rl_rt_config *c = p->worker->rt->config;
-    if (!rl_instance_export(p->host.instance, p->entry, strlen(p->entry), &e)) return "there is no export";
+    if (!rl_instance_export(p->host.instance, p->entry, p->entry_len, &e)) return "there is no export";
     if (e.kind != RL_KIND_FUNC) return "the export is not a function:";
     const rl_proto *t = e.func->proto;
     bool same = t->nparams == p->nargs;
@@ -478,7 +479,7 @@ static void done(rl_proc *p) {
         started(p, NULL);
         return;
     }
-    if (p->root && c->results && rl_instance_export(p->host.instance, p->entry, strlen(p->entry), &e))
+    if (p->root && c->results && rl_instance_export(p->host.instance, p->entry, p->entry_len, &e))
         c->results(c->results_env, e.func->proto, p->host.exec.vals);
     finish(p, RL_END_NORMAL, 0);
 }

@@ -97,7 +97,7 @@ typedef struct rl_proc {
     u8 *arg_types;  /* rl_type each */
     char *entry;    /* export to call */
     rl_func *entry_func; /* what it was found to be, in the last life too; NULL: not looked for */
-    u32 nargs;
+    u32 nargs, entry_len;
     u32 lives;
     rl_fence fence; /* of the memory */
     struct rl_proc *spare_next; /* see src/spare.h */

@@ -52,6 +52,15 @@ rl_rt_config rl_rt_defaults(void) {
     return (rl_rt_config){ .max_memory = RL_CONF_MEMORY, .max_stack = 1u << 20, .max_mailbox = 1u << 30, .slice = 20000, .environment = 1 };
 }
 
+/* One that is not there stays as it was given: opening it will fail. */
+static rl_err add_dir(rl_conf *f, const rl_rt_dir *dir) {
+    char *real = realpath(dir->host, NULL);
+    const char *host = real ? real : dir->host;
+    rl_err e = rl_conf_add_dir(f, host, strlen(host), dir->guest ? dir->guest : dir->host, dir->readonly);
+    free(real);
+    return e;
+}
+
 static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {
     f->max_memory = c->max_memory;
     f->max_fuel = c->max_fuel;
@@ -64,8 +73,7 @@ static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {
     for (u32 i = 0; f->net && i < c->nnet; i++) RL_TRY(rl_reach_add(f->net, c->net[i], strlen(c->net[i]), d));
     for (u32 i = 0; i < c->nargs; i++) RL_TRY(rl_conf_add_arg(f, c->args[i], strlen(c->args[i])));
     for (u32 i = 0; i < c->nenv; i++) RL_TRY(rl_conf_add_env(f, c->env[i], strlen(c->env[i]), NULL, 0));
-    for (u32 i = 0; i < c->ndirs; i++)
-        RL_TRY(rl_conf_add_dir(f, c->dirs[i].host, strlen(c->dirs[i].host), c->dirs[i].guest, c->dirs[i].readonly));
+    for (u32 i = 0; i < c->ndirs; i++) RL_TRY(add_dir(f, &c->dirs[i]));
     return RL_OK;
 }
 

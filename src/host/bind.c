@@ -129,9 +129,10 @@ static const char *nearest(const rl_name *ns, const rl_name *name, char *buf, si
 static rl_err wasi_new(const rl_conf *c, struct rl_wasi **out, rl_diag *d) {
     rl_wasi_dir *dirs = calloc(c->ndirs + 1u, sizeof *dirs);
     if (!dirs) return RL_ERR_NOMEM;
-    for (u32 i = 0; i < c->ndirs; i++) dirs[i] = (rl_wasi_dir){ c->dirs[i].host, c->dirs[i].guest, c->dirs[i].readonly };
-    rl_wasi_config w = { .args = (const char *const *)c->args, .nargs = c->nargs, .env = (const char *const *)c->env,
-                         .nenv = c->nenv, .dirs = dirs, .ndirs = c->ndirs, .socks = c->socks, .nsocks = c->nsocks, .std = { 0, 1, 2 } };
+    for (u32 i = 0; i < c->ndirs; i++) dirs[i] = (rl_wasi_dir){ c->dirs[i].host, c->dirs[i].guest, c->dirs[i].readonly, c->dirs[i].granted };
+    rl_wasi_config w = { .args = (const char *const *)c->args.v, .arg_bytes = c->args.bytes, .nargs = c->args.n,
+                         .env = (const char *const *)c->env.v, .env_bytes = c->env.bytes, .nenv = c->env.n,
+                         .dirs = dirs, .ndirs = c->ndirs, .socks = c->socks, .nsocks = c->nsocks, .std = { 0, 1, 2 } };
     rl_err e = rl_wasi_new(&w, out, d);
     free(dirs);
     return e;

@@ -151,6 +151,7 @@ void rl_host_wasi_config_preopen_dir(rl_host *h, i64 id, i32 ptr, i32 len) {
     rl_conf *c = text ? conf_of(h, id) : NULL;
     if (!c) return;
     rl_conf_changed(c);
+    if (memchr(text, 0, (u32)len)) len = 0; /* no path has such a name, nor this one */
     if (len == 1 && *text == '~' && home) conf_result(h, rl_conf_add_dir(c, home, strlen(home), "~", false));
     else conf_result(h, rl_conf_add_dir(c, text, (u32)len, NULL, false));
 }

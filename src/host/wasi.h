@@ -26,12 +26,14 @@ typedef struct rl_wasi_dir {
     const char *host;    /* opened by rl_wasi_new, relative to the current directory */
     const char *guest;   /* the name the guest sees */
     bool read_only;
+    bool no_links;       /* no part of host may be a symbolic link (any more) */
 } rl_wasi_dir;
 
 /* Borrowed for the time of rl_wasi_new. */
 typedef struct rl_wasi_config {
     const char *const *args; u32 nargs;  /* args[0] is the program's name */
     const char *const *env;  u32 nenv;   /* "NAME=VALUE" */
+    const u32 *arg_bytes, *env_bytes;    /* their lengths, when they may hold zero bytes; NULL: they end at the first */
     const rl_wasi_dir *dirs; u32 ndirs;  /* descriptors 3, 4, … */
     const int *socks;        u32 nsocks; /* then these sockets (listening or connected). They become non-blocking;
                                             copies are kept, the caller may close his */

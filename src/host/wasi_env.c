@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -23,19 +24,24 @@ static void shared_put(rl_wasi_shared *s) {
     for (u32 i = 0; s->dirs && i < s->ndirs; i++) free(s->dirs[i].name);
     free(s->dirs);
     free(s->base);
-    free(s->args);
-    free(s->env);
+    free(s->args.text);
+    free(s->env.text);
     free(s);
 }
 
-/* Strings one after the other. false when memory is out or 4 GiB are not enough. */
-static bool pack(const char *const *text, u32 n, char **out, u32 *size) {
+/* False when memory is out or 4 GiB are not enough. */
+static bool pack(const char *const *text, const u32 *bytes, u32 n, rl_wasi_texts *out) {
     u64 total = 0;
-    for (u32 i = 0; i < n; i++) total += strlen(text[i]) + 1;
-    if (total > UINT32_MAX || !(*out = malloc(total + 1))) return false;
-    char *p = *out;
-    for (u32 i = 0; i < n; i++) p = stpcpy(p, text[i]) + 1;
-    *size = (u32)total;
+    for (u32 i = 0; i < n; i++) total += (bytes ? bytes[i] : strlen(text[i])) + 1u;
+    if (total > UINT32_MAX || !(out->text = malloc(total + (u64)n * 4 + 1))) return false;
+    out->n = n;
+    out->size = (u32)total;
+    for (u32 i = 0, at = 0; i < n; i++) {
+        u32 len = bytes ? bytes[i] : (u32)strlen(text[i]);
+        memcpy(out->text + at, text[i], len + 1u);
+        rl_store32(out->text + total + 4u * i, at);
+        at += len + 1;
+    }
     return true;
 }
 
@@ -48,8 +54,28 @@ static void add_std(rl_wasi_shared *s, int host, bool out) {
                       .preopen = -1};
 }
 
+/* As open, of an absolute path; ENOTDIR when a part of it is a link. */
+static int open_without_links(const char *path) {
+    int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char name[NAME_MAX + 1];
+    while (fd >= 0 && *(path += strspn(path, "/"))) {
+        size_t n = strcspn(path, "/");
+        if (n > NAME_MAX) {
+            close(fd);
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        *(char *)mempcpy(name, path, n) = 0;
+        int next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        close(fd);
+        fd = next;
+        path += n;
+    }
+    return fd;
+}
+
 static rl_err add_dir(rl_wasi_shared *s, const rl_wasi_dir *d, rl_diag *diag) {
-    int fd = open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = d->no_links ? open_without_links(d->host) : open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return rl_diag_set(diag, RL_ERR_IO, "cannot open directory %s: %s", d->host, strerror(errno));
     s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_DIR, .type = RL_WASI_TYPE_DIRECTORY, .read = true,
                                        .write = !d->read_only, .read_only = d->read_only, .host = fd, .list = -1,
@@ -73,13 +99,10 @@ static rl_err add_sock(rl_wasi_shared *s, int sock, rl_diag *diag) {
 }
 
 static rl_err shared_fill(rl_wasi_shared *s, const rl_wasi_config *c, rl_diag *d) {
-    s->nargs = c->nargs;
-    s->nenv = c->nenv;
     s->walk = c->walk;
     s->base = calloc(3 + (size_t)c->ndirs + c->nsocks, sizeof *s->base);
     s->dirs = calloc((size_t)c->ndirs + 1, sizeof *s->dirs);
-    if (!s->base || !s->dirs || !pack(c->args, c->nargs, &s->args, &s->args_size) ||
-        !pack(c->env, c->nenv, &s->env, &s->env_size))
+    if (!s->base || !s->dirs || !pack(c->args, c->arg_bytes, c->nargs, &s->args) || !pack(c->env, c->env_bytes, c->nenv, &s->env))
         return RL_ERR_NOMEM;
     for (int i = 0; i < 3; i++) add_std(s, c->std[i], i > 0);
     for (u32 i = 0; i < c->ndirs; i++) RL_TRY(add_dir(s, &c->dirs[i], d));
@@ -174,29 +197,27 @@ static i32 put_sizes(rl_host *h, i32 count_at, i32 size_at, u32 count, u32 size)
     return RL_WASI_OK;
 }
 
-static i32 put_strings(rl_host *h, i32 pointers, i32 buffer, const char *strings, u32 count, u32 size) {
-    if (!count) return RL_WASI_OK;
-    u8 *to = rl_host_range(h, (u32)pointers, (u64)count * 4);
-    char *text = to ? rl_host_range(h, (u32)buffer, size) : NULL;
+static i32 put_texts(rl_host *h, i32 pointers, i32 buffer, const rl_wasi_texts *t) {
+    if (!t->n) return RL_WASI_OK;
+    u8 *to = rl_host_range(h, (u32)pointers, (u64)t->n * 4);
+    char *text = to ? rl_host_range(h, (u32)buffer, t->size) : NULL;
     if (!text) return 0;
-    memcpy(text, strings, size);
-    for (u32 i = 0, at = 0; i < count; i++, at += (u32)strlen(strings + at) + 1) rl_store32(to + 4 * i, (u32)buffer + at);
+    memcpy(text, t->text, t->size);
+    for (u32 i = 0; i < t->n; i++) rl_store32(to + 4 * i, (u32)buffer + rl_load32(t->text + t->size + 4u * i));
     return RL_WASI_OK;
 }
 
 i32 rl_host_wasi_args_sizes_get(rl_host *h, i32 count, i32 size) {
-    return put_sizes(h, count, size, h->wasi->s->nargs, h->wasi->s->args_size);
+    return put_sizes(h, count, size, h->wasi->s->args.n, h->wasi->s->args.size);
 }
 i32 rl_host_wasi_args_get(rl_host *h, i32 argv, i32 buffer) {
-    const rl_wasi_shared *s = h->wasi->s;
-    return put_strings(h, argv, buffer, s->args, s->nargs, s->args_size);
+    return put_texts(h, argv, buffer, &h->wasi->s->args);
 }
 i32 rl_host_wasi_environ_sizes_get(rl_host *h, i32 count, i32 size) {
-    return put_sizes(h, count, size, h->wasi->s->nenv, h->wasi->s->env_size);
+    return put_sizes(h, count, size, h->wasi->s->env.n, h->wasi->s->env.size);
 }
 i32 rl_host_wasi_environ_get(rl_host *h, i32 environ_at, i32 buffer) {
-    const rl_wasi_shared *s = h->wasi->s;
-    return put_strings(h, environ_at, buffer, s->env, s->nenv, s->env_size);
+    return put_texts(h, environ_at, buffer, &h->wasi->s->env);
 }
 
 /* ---- clocks, random bytes ---- */

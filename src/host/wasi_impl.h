@@ -62,11 +62,16 @@ typedef struct rl_wasi_fd {
     i32 preopen;     /* index of the directory's name in rl_wasi_shared, or -1 */
 } rl_wasi_fd;
 
+/* Texts one after the other, each with a zero byte behind it, `size` bytes in all; then 4 bytes for each: where it begins. */
+typedef struct rl_wasi_texts {
+    char *text;
+    u32 n, size;
+} rl_wasi_texts;
+
 /* What the processes of a config share: immutable after rl_wasi_new. */
 typedef struct rl_wasi_shared {
     _Atomic u32 refs;
-    char *args, *env;          /* strings one after the other, each with its NUL */
-    u32 nargs, args_size, nenv, env_size;
+    rl_wasi_texts args, env;
     struct { char *name; u32 len; } *dirs;
     u32 ndirs;
     rl_wasi_fd *base;          /* the table a process starts with; its host descriptors are closed with this */

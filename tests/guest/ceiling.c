@@ -2,7 +2,7 @@
  * parent's.
  * opts: --max-memory=1M
  * | memory: 16 pages at most
- * | a directory outside: spawn 1, directory '/' is not beneath one this process may use
+ * | a directory outside: spawn 1, directory '/' is not there, or not beneath one this process may use
  * | grandchild: compile -1, configs -1
  */
 #include <stdio.h>
