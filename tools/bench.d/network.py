@@ -1,7 +1,8 @@
 """The network: an echo server and a small web server, with a process for each connection in rille (a Rust guest), lunatic and
 Erlang, a goroutine in Go, against a bare epoll loop in C (tests/bench-net). One client for all: requests per second, times
 of answers, CPU time of the server for each request. Server and client have a core each. Turns alternate; the best of each
-subject counts. Then memory for each of many idle connections.
+subject counts. "web" is a program of the submillisecond framework (tests/web), which only rille and lunatic run: a process
+for each request. Then memory for each of many idle connections.
 """
 import os
 import re
@@ -9,12 +10,15 @@ import resource
 import shutil
 import statistics
 import subprocess
+import tempfile
 import time
 
 from processes import ROOT, build, find_go
 
 SOURCES = os.path.join(ROOT, "tests/bench-net")
-SCENES = [(mode, n) for mode in ("echo", "http") for n in (1, 64, 1000)] + [("churn", 64)]
+SCENES = [(mode, n) for mode in ("echo", "http") for n in (1, 64, 1000)] + [("churn", 64), ("web", 64)]
+WEB = ("rille", "lunatic")
+WEB_GUEST = os.path.join(ROOT, "build/guests/web/hello.wasm")
 IDLE = 10000
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -33,6 +37,7 @@ def find_all(rille, peers, work, say):
                   os.path.join(ROOT, "build/guests/bench-net.wasm"), say)
     if rille and guest:
         found["rille"] = [rille, "run", guest]
+    build("the framework's servers", [os.path.join(ROOT, "tools/guests"), "web"], os.path.join(ROOT, "tests/web/src/bin/hello.rs"), WEB_GUEST, say)
     go, target = find_go(), os.path.join(work, "net-go")
     source = os.path.join(SOURCES, "server.go")
     if go and build("the Go server", [go, "build", "-o", target, source], source, target, say, env={**os.environ, "CGO_ENABLED": "0"}):
@@ -56,9 +61,13 @@ def find_all(rille, peers, work, say):
 class Server:
     def __init__(self, command, mode, core):
         pin = ["taskset", "-c", str(core)] if core is not None else []
-        self.p = subprocess.Popen([*pin, *command, mode], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                  env={**os.environ, "GOMAXPROCS": "1"})
-        self.port = re.match(r"port (\d+)", self.p.stdout.readline()).group(1)
+        self.out = tempfile.TemporaryFile()  # a file, as the framework's program writes a line for each request
+        self.p = subprocess.Popen([*pin, *command, mode], stdout=self.out, stderr=subprocess.DEVNULL, env={**os.environ, "GOMAXPROCS": "1"})
+        while not (said := re.search(rb"(?:port |127\.0\.0\.1:)(\d+)\D", os.pread(self.out.fileno(), 1000, 0))):
+            if self.p.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended")
+            time.sleep(0.01)
+        self.port = said[1].decode()
 
     def cpu(self):
         f = open(f"/proc/{self.p.pid}/stat").read().rsplit(")", 1)[1].split()
@@ -74,11 +83,13 @@ class Server:
 
 def measure_one(command, client, mode, n, seconds, cores):
     """Requests a second, p50 and p99 in microseconds, CPU microseconds each; or None."""
+    if mode == "web":
+        command = [*command[:-1], WEB_GUEST]
     s = Server(command, "http" if mode == "http" else "echo", cores[0])
     try:
         began = s.cpu()
         pin = ["taskset", "-c", str(cores[1])] if cores[1] is not None else []
-        p = subprocess.run([*pin, client, s.port, str(n), str(seconds), mode], capture_output=True, text=True, timeout=seconds + 20)
+        p = subprocess.run([*pin, client, s.port, str(n), str(seconds), "http" if mode == "web" else mode], capture_output=True, text=True, timeout=seconds + 20)
         m = re.match(r"requests (\S+) p50 (\S+) p99 (\S+) total (\d+)", p.stdout)
         return m and [float(m[1]), float(m[2]), float(m[3]), (s.cpu() - began) / (float(m[4]) or 1) * 1e6]
     except subprocess.TimeoutExpired:
@@ -116,6 +127,8 @@ def measure(options, say):
         say(f"network: turn {turn + 1} of {turns}")
         for mode, n in SCENES:
             for name, command in subjects.items():
+                if mode == "web" and (name not in WEB or not os.path.exists(WEB_GUEST)):
+                    continue
                 got = measure_one(command, client, mode, n, seconds, cores)
                 if got:
                     times.setdefault(f"{mode} {n}", {}).setdefault(name, []).append(got)
@@ -135,4 +148,7 @@ def show(measured, table):
         table([[what, *names]] + [[scene, *(form.format(by[n][field]) if n in by else "-" for n in names)] for scene, by in result["best"].items()])
     table([["requests over C's", *names]] + [[scene, *("{:.2f}".format(by[n]["requests"] / by[names[0]]["requests"]) if n in by and names[0] in by else "-"
                                                        for n in names)] for scene, by in result["best"].items()])
+    web = result["best"].get("web 64", {})
+    if all(n in web for n in WEB):
+        table([["submillisecond, 64 connections", "requests over lunatic's"], ["rille", "{:.1f}".format(web["rille"]["requests"] / web["lunatic"]["requests"])]])
     table([["bytes for an idle connection", *names], [f"of {result['connections']}", *(f"{result['idle'][n]:.0f}" if result["idle"].get(n) else "-" for n in names)]])
