@@ -43,9 +43,9 @@ rl_compile_options rl_compile_defaults;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool perf_map;
 
-/* A module up to this many bytes of code is compiled whole at once when nobody says otherwise: cheaper than making
- * stubs for it. */
-#define AUTO_EAGER_BYTES 8192
+/* A module up to this many bytes of code is compiled whole at once when nobody says otherwise, which is cheaper than
+ * making stubs for it, and not in place. */
+#define SMALL_BYTES 8192u
 
 /* ---- tables and lookup ---- */
 
@@ -157,13 +157,29 @@ static void publish_all(rl_code *c, bool ordered) {
     atomic_store_explicit(&c->nplaced, n, memory_order_release);
 }
 
-static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
+/* A small module is put together elsewhere and written at once: that is less than changing what the range is, twice. */
+static rl_err compile_small(rl_code *c, rl_compile_job *job, rl_diag *d) {
+    job->reserved = 16 * c->module->code_size + 64 * (c->module->nfuncs - c->module->nimported_funcs) + 4 * SMALL_BYTES;
+    u8 *code = job->base = malloc(job->reserved);
+    rl_err e = code ? rl_compile_all(job, 1, d) : RL_ERR_NOMEM;
+    if (!e && !rl_codemem_write(c->base, code, job->used)) e = RL_ERR_NOMEM;
+    free(code);
+    return e ? rl_diag_set(d, e, "no memory for native code") : RL_OK;
+}
+
+static rl_err compile_in_place(rl_code *c, rl_compile_job *job, unsigned threads, rl_diag *d) {
     if (!rl_codemem_open(c->base, c->reserved)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    job->in_place = true;
+    RL_TRY(rl_compile_all(job, threads, d));
+    return rl_codemem_seal(c->base, job->used, c->reserved) ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+}
+
+static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
     rl_compile_job job = { .module = c->module, .flavour = c->flavour, .layout = &c->layout, .base = c->base,
                            .reserved = c->reserved, .funcs = c->funcs, .rows = &c->rows };
-    RL_TRY(rl_compile_all(&job, threads, d));
-    if (!rl_codemem_seal(c->base, job.used, c->reserved)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
-    publish_all(c, threads == 1);
+    bool small = c->module->code_size <= SMALL_BYTES;
+    RL_TRY(small ? compile_small(c, &job, d) : compile_in_place(c, &job, threads, d));
+    publish_all(c, small || threads == 1);
     c->used = job.used;
     c->stats.native_bytes = job.native;
     c->stats.spills = job.spills;
@@ -249,14 +265,13 @@ const void *rl_code_compile_now(rl_code *c, u32 func, rl_diag *d) {
     pthread_mutex_lock(&c->lock);
     const void *entry = c->head.entries[func];
     if ((const u8 *)entry < (const u8 *)c->head.stubs_end) {
-        u64 start = rl_os_now_ns(), cpu = rl_os_thread_cpu_ns();
+        u64 start = rl_os_now_ns();
         entry = compile_one(c, func, d);
         if (c->module->funcs[func].body_len > KEEP_EMITTER_BYTES) {
             rl_emitter_free(c->emitter);
             c->emitter = NULL;
         }
         c->stats.compile_ns += rl_os_now_ns() - start;
-        c->stats.cpu_ns += rl_os_thread_cpu_ns() - cpu;
     }
     pthread_mutex_unlock(&c->lock);
     return entry;
@@ -317,7 +332,7 @@ static rl_err prepare(rl_code *c, rl_diag *d) {
 }
 
 static rl_err build(rl_code *c, unsigned threads, rl_diag *d) {
-    u64 start = rl_os_now_ns(), cpu = rl_os_cpu_ns();
+    u64 start = rl_os_now_ns();
     RL_TRY(prepare(c, d));
     if (c->lazy) RL_TRY(make_stubs(c, d));
     if (make_records(c)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for function records");
@@ -327,8 +342,6 @@ static rl_err build(rl_code *c, unsigned threads, rl_diag *d) {
         write_perf_map(c, 0);
     }
     c->stats.compile_ns = rl_os_now_ns() - start;
-    c->stats.cpu_ns = rl_os_cpu_ns() - cpu;
-    c->stats.peak_bytes = rl_os_peak_bytes();
     return RL_OK;
 }
 
@@ -338,7 +351,7 @@ static rl_err make(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsig
     pthread_mutex_init(&c->lock, NULL);
     c->module = m;
     c->flavour = flavour;
-    c->lazy = mode == RL_COMPILE_LAZY || (mode == RL_COMPILE_AUTO && m->code_size > AUTO_EAGER_BYTES);
+    c->lazy = mode == RL_COMPILE_LAZY || (mode == RL_COMPILE_AUTO && m->code_size > SMALL_BYTES);
     rl_layout_of(m, &c->layout);
     rl_err e = build(c, threads, d);
     if (e) rl_code_free(c);

@@ -55,7 +55,7 @@ typedef enum rl_compile_mode { RL_COMPILE_AUTO, RL_COMPILE_EAGER, RL_COMPILE_LAZ
 
 typedef struct rl_compile_stats {
     u64 code_bytes, native_bytes, functions;
-    u64 validate_ns, compile_ns, cpu_ns, peak_bytes;
+    u64 validate_ns, compile_ns;
     u64 spills, ops;
 } rl_compile_stats;
 

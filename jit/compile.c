@@ -69,7 +69,7 @@ static bool room(worker *w, size_t bytes, u32 align) {
     size_t want = RL_MAX(usual, rl_align(bytes + align, rl_os_page()));
     size_t from = atomic_fetch_add_explicit(&w->t->taken, want, memory_order_relaxed);
     if (from + want > j->reserved) return false;
-    rl_os_populate(j->base + from, want);
+    if (j->in_place) rl_os_populate(j->base + from, want);
     if (from != w->end) w->at = from;
     w->end = from + want;
     return true;
@@ -183,7 +183,7 @@ static void *work(void *arg) {
 }
 
 static void run_team(team *t, unsigned threads) {
-    if (!threads) threads = rl_os_cores();
+    if (!threads) threads = t->nruns > 1 ? rl_os_cores() : 1;
     threads = RL_MIN(RL_MIN(threads, MAX_THREADS), RL_MAX(t->nruns, 1u));
     pthread_t ids[MAX_THREADS];
     unsigned started = 0;

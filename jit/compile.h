@@ -10,6 +10,7 @@ typedef struct rl_compile_job {
     rl_flavour flavour;
     const rl_layout *layout;
     u8 *base;             /* writable memory for the code */
+    bool in_place;        /* it is fresh pages, where the code will run */
     size_t reserved;
     rl_func_code *funcs;  /* filled */
     rl_row_arena *rows;   /* filled: the rows of all */

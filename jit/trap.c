@@ -117,14 +117,13 @@ static void on_fault(int sig, siginfo_t *info, void *ctx) {
     errno = saved;
 }
 
-/* Takes the signal, unless it is ours already; somebody may have replaced our handler since. */
+/* Takes the signal; it may be ours already, or somebody may have replaced our handler since. */
 static bool install(u32 i) {
     struct sigaction a = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER }, now;
     sigemptyset(&a.sa_mask);
-    if (sigaction(signals[i], NULL, &now)) return false;
-    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_fault) return true;
-    before[i] = now;
-    return sigaction(signals[i], &a, NULL) == 0;
+    if (sigaction(signals[i], &a, &now)) return false;
+    if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_fault) before[i] = now;
+    return true;
 }
 
 rl_err rl_trap_init(void) {

@@ -165,7 +165,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     if (rt->out_of_time && !c->quiet) report_timeout(rt);
     rl_attach_close(rt);
     rl_upper_host.unobserve(rt);
-    if (c->handle_signals) release_signals(old);
+    if (c->handle_signals && !c->leave) release_signals(old);
     return atomic_load(&rt->status);
 }
 

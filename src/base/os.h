@@ -25,7 +25,6 @@ void rl_os_populate(void *p, size_t size);
 void rl_os_discard(void *p, size_t size);
 
 u64 rl_os_now_ns(void);        /* CLOCK_MONOTONIC                          */
-u64 rl_os_cpu_ns(void);        /* CPU time of this process, all threads    */
 u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
 u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */
 unsigned rl_os_cores(void);    /* processors this process may use, >= 1    */

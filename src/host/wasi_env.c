@@ -49,7 +49,7 @@ static void add_std(rl_wasi_shared *s, int host, bool out) {
     struct stat st;
     rl_wasi_fd *f = &s->base[s->nbase++];
     if (host < 0 || fstat(host, &st)) return; /* stays FREE */
-    *f = (rl_wasi_fd){.kind = RL_WASI_STDIO, .type = isatty(host) ? RL_WASI_TYPE_CHARACTER : RL_WASI_TYPE_UNKNOWN,
+    *f = (rl_wasi_fd){.kind = RL_WASI_STDIO, .type = S_ISCHR(st.st_mode) && isatty(host) ? RL_WASI_TYPE_CHARACTER : RL_WASI_TYPE_UNKNOWN,
                       .read = !out, .write = out, .regular = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode), .host = host, .list = -1,
                       .preopen = -1};
 }

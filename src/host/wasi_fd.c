@@ -185,12 +185,12 @@ static ssize_t move_any(rl_host *h, const rl_wasi_fd *f, transfer t, struct iove
     return move(f->host, t, v, n, offset, 0);
 }
 
-static i32 transfer_at(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 offset, i32 out) {
+/* v: room for `count` slices, or RL_WASI_SLICES */
+static i32 transfer_by(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 offset, i32 out, struct iovec *v) {
     const rl_wasi_fd *f = rl_wasi_fd_get(h->wasi, fd);
     rl_host_done(h);
     if (!f || !(t == READ ? f->read : f->write) || f->kind == RL_WASI_DIR) return RL_WASI_BADF;
     if (offset >= 0 && f->kind != RL_WASI_FILE) return f->kind == RL_WASI_CAPTURE ? RL_WASI_BADF : RL_WASI_SPIPE;
-    struct iovec v[RL_WASI_SLICES];
     int n;
     if (!rl_wasi_slices(h, (u32)iovs, (u32)count, t == READ, v, &n) || !rl_host_range(h, (u32)out, 4)) return 0;
     ssize_t got = n ? move_any(h, f, t, v, n, offset) : 0;
@@ -201,6 +201,18 @@ static i32 transfer_at(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 
     if (got < 0) return rl_wasi_errno_of(errno);
     rl_wasi_put32(h, out, (u32)got);
     return RL_WASI_OK;
+}
+
+static __attribute__((noinline)) i32 transfer_many(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 offset, i32 out) {
+    struct iovec v[RL_WASI_SLICES];
+    return transfer_by(h, fd, iovs, count, t, offset, out, v);
+}
+
+/* Most vectors are short, and a stack that is not deep yet is spared the pages for a long one. */
+static i32 transfer_at(rl_host *h, i32 fd, i32 iovs, i32 count, transfer t, i64 offset, i32 out) {
+    struct iovec v[8];
+    if ((u32)count > RL_LEN(v)) return transfer_many(h, fd, iovs, count, t, offset, out);
+    return transfer_by(h, fd, iovs, count, t, offset, out, v);
 }
 
 i32 rl_host_wasi_fd_read(rl_host *h, i32 fd, i32 iovs, i32 count, i32 out) {
