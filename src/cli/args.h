@@ -40,6 +40,8 @@ typedef struct rl_args {
     char **argv; int argc; /* what was parsed */
     char **operands; /* part of argv, NULL at the end; for run: the file, then the guest's arguments, untouched */
     int noperands;
+    /* NULL, or called with the file as it is, before anything is made of it (quick.c) */
+    void (*seen)(const struct rl_args *a, const u8 *bytes, size_t size);
 #define OPT(field, name, kind, lowest, highest, commands, value, sentence) rl_arg_##kind field;
 #include "src/cli/options.def"
 #undef OPT

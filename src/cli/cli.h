@@ -24,6 +24,9 @@ rl_err rl_cli_read(const char *path, u8 **bytes, size_t *size, rl_diag *d);
 /* Text format to binary, in a child process: "wat" is the text. */
 rl_err rl_cli_wat(const u8 *text, size_t len, u8 **bytes, size_t *size, rl_diag *d);
 
+/* The second half of rl_cli_load: converts what rl_cli_read gave. It frees *bytes in any case but success. */
+rl_err rl_cli_binary(u8 **bytes, size_t *size, rl_diag *d);
+
 /* A module from a file, the caller's. */
 rl_err rl_cli_module(const char *path, rl_module **m, rl_diag *d);
 /* The tests in a file, for `rille test` and for what Cargo runs. *ran false: there are none in it, nothing was done. */

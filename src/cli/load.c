@@ -187,8 +187,7 @@ rl_err rl_cli_wat(const u8 *text, size_t len, u8 **bytes, size_t *size, rl_diag 
     return e;
 }
 
-rl_err rl_cli_load(const char *path, u8 **bytes, size_t *size, rl_diag *d) {
-    RL_TRY(rl_cli_read(path, bytes, size, d));
+rl_err rl_cli_binary(u8 **bytes, size_t *size, rl_diag *d) {
     if (!looks_like_text(*bytes, *size)) return RL_OK;
     u8 *text = *bytes;
     size_t len = *size;
@@ -196,6 +195,11 @@ rl_err rl_cli_load(const char *path, u8 **bytes, size_t *size, rl_diag *d) {
     rl_err e = rl_cli_wat(text, len, bytes, size, d);
     free(text);
     return e;
+}
+
+rl_err rl_cli_load(const char *path, u8 **bytes, size_t *size, rl_diag *d) {
+    RL_TRY(rl_cli_read(path, bytes, size, d));
+    return rl_cli_binary(bytes, size, d);
 }
 
 rl_err rl_cli_module(const char *path, rl_module **m, rl_diag *d) {

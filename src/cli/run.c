@@ -142,6 +142,15 @@ static int run_module(const rl_args *a, rl_module *m, const rl_grants *g, rl_rt_
     return status;
 }
 
+static rl_err load(const rl_args *a, rl_module **m, rl_diag *d) {
+    u8 *bytes = NULL;
+    size_t size;
+    RL_TRY(rl_cli_read(a->operands[0], &bytes, &size, d));
+    if (a->seen) a->seen(a, bytes, size);
+    RL_TRY(rl_cli_binary(&bytes, &size, d));
+    return rl_module_take(bytes, size, m, d);
+}
+
 /* The module stays: its code and memory go faster with the process than one by one. */
 static rl_module *volatile kept;
 
@@ -154,7 +163,7 @@ static int run(const rl_args *a) {
     c.handle_signals = true;
     c.leave = true;
     c.entry = a->invoke;
-    if (!e) e = rl_cli_module(a->operands[0], &m, &d);
+    if (!e) e = load(a, &m, &d);
     if (!e && a->invoke) e = invoke_args(a, m, &g, &d);
     int status = e == RL_ERR_USAGE ? RL_STATUS_USAGE : RL_STATUS_FAILED;
     if (!e) status = run_module(a, m, &g, &c);
