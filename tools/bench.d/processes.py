@@ -284,7 +284,7 @@ def count_instructions(command, env, work):
     command = [command[run - 1], "run", "--memory=checked", *command[run + 1:]]
     # valgrind counts every byte of a rep stosb, so clearing memory is to use ordinary stores
     env = {**env, "GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1000000000:glibc.cpu.x86_rep_movsb_threshold=1000000000"}
-    p = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command], env=env, timeout=120,
+    p = subprocess.run(["valgrind", "--trace-children=yes", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command], env=env, timeout=120,
                        capture_output=True, text=True, stdin=subprocess.DEVNULL)
     m = re.search(r"Collected : (\d+)", p.stderr)
     return int(m[1]) if m and not p.returncode else None
