@@ -181,6 +181,8 @@ static inline void rille_config_free(int64_t c) { rille_process_drop_config(c - 
 static inline void rille_config_memory(int64_t c, int64_t bytes) { rille_process_config_set_max_memory(c - 1, bytes); }
 /* In units of 100,000 instructions. */
 static inline void rille_config_fuel(int64_t c, int64_t units) { rille_process_config_set_max_fuel(c - 1, units); }
+/* How many processes with it, or beneath it, may be alive at one time. */
+static inline void rille_config_processes(int64_t c, int64_t most) { rille_config_set_max_processes(c - 1, most); }
 static inline void rille_config_spawn(int64_t c, int may) { rille_process_config_set_can_spawn_processes(c - 1, may); }
 static inline void rille_config_directory(int64_t c, const char *path) {
     rille_wasi_config_preopen_dir(c - 1, rille_address(path), (int32_t)strlen(path));

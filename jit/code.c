@@ -1,8 +1,8 @@
 /* Owns compiled code: what is compiled when and on how many threads, where each function lies, and the tables from
- * code addresses back to the module. A rl_code is made once per module and flavour (under `making`), eager code is
- * complete before anybody sees it, lazy code grows under its own lock. Lookups take no lock and are async-signal-safe:
- * functions are placed at ascending addresses and become visible by one release store of their count. Not taken:
- * patching call sites of lazy code; they call through a table instead. */
+ * code addresses back to the module. A rl_code is made once per module and flavour (under the module's `making`: nobody
+ * waits for another module), eager code is complete before anybody sees it, lazy code grows under its own lock. Lookups
+ * take no lock and are async-signal-safe: functions are placed at ascending addresses and become visible by one release
+ * store of their count. Not taken: patching call sites of lazy code; they call through a table instead. */
 #include "jit/code.h"
 
 #include <pthread.h>
@@ -40,7 +40,6 @@ _Static_assert(offsetof(rl_code, head) == 0 && offsetof(rl_lazy_head, stubs_end)
 _Static_assert(offsetof(rl_lazy_record, func) == 8, "known to rl_glue_lazy");
 
 rl_compile_options rl_compile_defaults;
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool perf_map;
 
 /* A module up to this many bytes of code is compiled whole at once when nobody says otherwise, which is cheaper than
@@ -363,14 +362,14 @@ rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsig
     /* acquire: pairs with the release below */
     *out = atomic_load_explicit(&m->code[flavour], memory_order_acquire);
     if (*out) return RL_OK;
-    pthread_mutex_lock(&making);
+    pthread_mutex_lock(&m->making);
     rl_err e = RL_OK;
     *out = atomic_load_explicit(&m->code[flavour], memory_order_relaxed);
     if (!*out) {
         e = make(m, flavour, mode, threads, out, d);
         if (!e) atomic_store_explicit(&m->code[flavour], *out, memory_order_release);
     }
-    pthread_mutex_unlock(&making);
+    pthread_mutex_unlock(&m->making);
     return e;
 }
 

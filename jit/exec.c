@@ -265,11 +265,16 @@ static inline void enter(rl_exec *x, bool inner) {
     if (x->gs) base_now = x->inst->mem_base;
 }
 
-/* A trap: caught by a nested call that wants it (true), or the end. */
-static bool trapped(rl_exec *x) {
+/* The innermost nested call that survives a trap; NULL: none does. */
+static rl_nest *catcher(const rl_exec *x) {
     rl_nest *n = x->nest;
     while (n && !n->catch_traps) n = n->prev;
-    if (x->trap == RL_TRAP_EXIT || x->trap == RL_TRAP_KILLED) n = NULL;
+    return n;
+}
+
+/* A trap: caught by a nested call that wants it (true), or the end. */
+static bool trapped(rl_exec *x) {
+    rl_nest *n = x->trap == RL_TRAP_EXIT || x->trap == RL_TRAP_KILLED ? NULL : catcher(x);
     x->fuel += (i64)rl_walk_refund(x, n);
     if (!n) return false;
     finish_nested(x, n, RL_NESTED_TRAPPED);
@@ -319,6 +324,17 @@ rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
     x->fuel_spent += (u64)(x->granted - x->fuel);
     if (x->fuel > 0) x->fuel = 0; /* unused fuel is not saved up; a deficit is paid back first */
     return why;
+}
+
+bool rl_exec_interrupt(rl_exec *x, u32 trap) {
+    rl_nest *n = catcher(x);
+    x->trap = trap;
+    if (!n) return false;
+    u64 refund = rl_walk_refund(x, n); /* counted as spent by the slice that is over */
+    x->fuel_spent -= refund;
+    x->fuel = RL_MIN(x->fuel + (i64)refund, 0);
+    finish_nested(x, n, RL_NESTED_TRAPPED);
+    return true;
 }
 
 /* From rl_glue_lazy, on the host stack: the entry to go on at, or NULL after preparing a trap. */

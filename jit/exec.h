@@ -111,6 +111,10 @@ rl_err rl_exec_call(rl_exec *x, rl_func *f, const u64 *args);
  * the owner only sees the four reasons. */
 rl_exit rl_exec_resume(rl_exec *x, i64 fuel);
 
+/* Only after RL_EXIT_YIELD: the guest traps where it stopped. True: a nested call catches it, and x may be resumed. False:
+ * nobody does; the frames are intact, as after RL_EXIT_TRAP. */
+bool rl_exec_interrupt(rl_exec *x, u32 trap);
+
 /* Tests: fill every register with rubbish before guest code goes on. */
 extern bool rl_exec_poison;
 

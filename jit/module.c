@@ -74,6 +74,7 @@ static rl_err make(u8 *bytes, size_t size, rl_module **out, rl_diag *d) {
         return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
     }
     atomic_init(&m->refs, 1);
+    pthread_mutex_init(&m->making, NULL);
     u64 start = rl_os_now_ns();
     rl_err e = load(m, bytes, size, d);
     m->validate_ns = rl_os_now_ns() - start;
@@ -130,6 +131,7 @@ void rl_module_put(rl_module *m) {
     free(m->func_slot);
     free(atomic_load_explicit(&m->names, memory_order_relaxed));
     free((void *)m->bytes);
+    pthread_mutex_destroy(&m->making);
     free(m);
 }
 

@@ -2,6 +2,7 @@
 #ifndef RL_MODULE_H
 #define RL_MODULE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "jit/types.h"
@@ -118,8 +119,9 @@ typedef struct rl_module {
     /* function names from the name section, by index; read on first use (rl_module_func_name) */
     _Atomic(rl_name *) names;
 
-    /* compiled code, one per flavour (rl_flavour); made by jit/code.c on demand, under its lock */
+    /* compiled code, one per flavour (rl_flavour); made by jit/code.c on demand, under `making` */
     _Atomic(struct rl_code *) code[4];
+    pthread_mutex_t making;
 } rl_module;
 
 /* Decodes and validates. `bytes` is copied. On failure *out is NULL and d says what and where.

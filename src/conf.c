@@ -10,6 +10,51 @@
 
 #include "src/upper.h"
 
+/* ---- quotas ---- */
+
+static void quota_put(rl_quota *q) {
+    while (q && atomic_fetch_sub_explicit(&q->refs, 1, memory_order_acq_rel) == 1) { /* acq_rel: as in rl_conf_put */
+        rl_quota *above = q->above;
+        free(q);
+        q = above;
+    }
+}
+
+static rl_quota *quota_get(rl_quota *q) {
+    if (q) atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
+    return q;
+}
+
+/* Counts need no order: who sees too many takes his own back. */
+static void leave_until(rl_quota *q, const rl_quota *end) {
+    for (; q != end; q = q->above) atomic_fetch_sub_explicit(&q->alive, 1, memory_order_relaxed);
+}
+
+rl_quota *rl_quota_enter(rl_quota *q) {
+    for (rl_quota *at = q; at; at = at->above) {
+        if (atomic_fetch_add_explicit(&at->alive, 1, memory_order_relaxed) < at->limit) continue;
+        leave_until(q, at->above);
+        return at;
+    }
+    return NULL;
+}
+
+void rl_quota_leave(rl_quota *q) { leave_until(q, NULL); }
+
+rl_err rl_conf_count(rl_conf *c, rl_quota *above) {
+    if (!c->max_processes) {
+        c->quota = quota_get(above);
+        return RL_OK;
+    }
+    if (!(c->quota = calloc(1, sizeof *c->quota))) return RL_ERR_NOMEM;
+    atomic_init(&c->quota->refs, 1);
+    c->quota->limit = c->max_processes;
+    c->quota->above = quota_get(above);
+    return RL_OK;
+}
+
+/* ---- configurations ---- */
+
 rl_conf *rl_conf_new(void) {
     rl_conf *c = calloc(1, sizeof *c);
     if (!c) return NULL;
@@ -40,6 +85,7 @@ void rl_conf_put(rl_conf *c) {
     }
     free(c->dirs);
     rl_reach_put(c->net);
+    quota_put(c->quota);
     if (c->wasi) rl_upper_host.wasi_free(c->wasi);
     rl_conf_put(c->given);
     free(c);
@@ -130,6 +176,8 @@ static rl_err grant_dir(rl_conf *c, const rl_conf_dir *want, const rl_conf *have
 static rl_err fill_under(rl_conf *c, const rl_conf *want, const rl_conf *have, rl_diag *d) {
     c->max_memory = RL_MIN(want->max_memory, have->max_memory);
     c->max_fuel = !want->max_fuel ? have->max_fuel : !have->max_fuel ? want->max_fuel : RL_MIN(want->max_fuel, have->max_fuel);
+    c->max_processes = want->max_processes;
+    RL_TRY(rl_conf_count(c, have->quota));
     c->can_compile = want->can_compile && have->can_compile;
     c->can_configure = want->can_configure && have->can_configure;
     c->can_spawn = want->can_spawn && have->can_spawn;

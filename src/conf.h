@@ -20,11 +20,26 @@ typedef struct rl_texts {
     u32 *bytes, n;
 } rl_texts;
 
+/* A limit of processes that are alive at one time: those of a configuration and of all that are made beneath it. Counted;
+ * any thread. */
+typedef struct rl_quota {
+    _Atomic u32 refs;
+    u64 limit;
+    _Atomic u64 alive;
+    struct rl_quota *above; /* which it counts for as well, with a reference; NULL: none */
+} rl_quota;
+
+/* One process more in q and all above; NULL, or else the one whose limit keeps it out: nothing is counted then. */
+rl_quota *rl_quota_enter(rl_quota *q);
+void rl_quota_leave(rl_quota *q);
+
 /* Changed only by the process that made it. Processes run with what rl_conf_under made of it, which is constant. */
 typedef struct rl_conf {
     _Atomic u32 refs;
     u64 max_memory;        /* bytes of linear memory */
     u64 max_fuel;          /* units of 100,000 instructions; 0: no limit */
+    u64 max_processes;     /* alive at one time, as long as nobody made the quota of it; 0: no limit of its own */
+    rl_quota *quota;       /* of what rl_conf_under made, and of the root's; NULL: none */
     bool can_compile, can_configure, can_spawn;
     rl_reach *net;         /* NULL: says nothing; a child's is within its parent's then */
     rl_texts args, env;    /* env: "NAME=VALUE" */
@@ -56,6 +71,9 @@ rl_err rl_conf_add_dir(rl_conf *c, const char *host, size_t nhost, const char *g
  * reference, kept in `want` for the next time: `have` must always be the same. RL_ERR_USAGE: a directory that the
  * parent may not give; RL_ERR_IO: one that is not there. */
 rl_err rl_conf_under(rl_conf *want, const rl_conf *have, rl_conf **out, rl_diag *d);
+
+/* Makes a quota of c->max_processes, within the one above (NULL: none). RL_ERR_NOMEM. */
+rl_err rl_conf_count(rl_conf *c, rl_quota *above);
 
 /* Makes c->wasi if it is not there yet (opens the directories). */
 rl_err rl_conf_open(rl_conf *c, rl_diag *d);

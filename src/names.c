@@ -74,7 +74,7 @@ static void drop(rl_names *n, rl_named *e) {
     free(e);
 }
 
-static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, bool reserved) {
+static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, u8 reserved) {
     u64 hash = rl_hash_bytes(name, len);
     rl_named *e = find(n, hash, name, len);
     head *h = node ? NULL : head_of(n, pid); /* first: a failure changes nothing */
@@ -101,7 +101,7 @@ static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, boo
 
 rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid) {
     pthread_mutex_lock(&n->lock);
-    rl_err e = set(n, name, len, node, pid, false);
+    rl_err e = set(n, name, len, node, pid, 0);
     pthread_mutex_unlock(&n->lock);
     return e;
 }
@@ -111,7 +111,7 @@ static rl_name_state look(rl_names *n, const void *name, u32 len, u64 *node, u64
     if (!e) return RL_NAME_NONE;
     *node = e->node;
     *pid = e->pid;
-    return e->reserved ? RL_NAME_RESERVED : RL_NAME_TAKEN;
+    return e->reserved ? e->reserved : RL_NAME_TAKEN;
 }
 
 rl_name_state rl_names_get(rl_names *n, const void *name, u32 len, u64 *node, u64 *pid) {
@@ -131,14 +131,14 @@ void rl_names_remove(rl_names *n, const void *name, u32 len) {
 rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner) {
     pthread_mutex_lock(&n->lock);
     rl_name_state s = look(n, name, len, node, owner);
-    if (s == RL_NAME_NONE && set(n, name, len, 0, pid, true)) s = RL_NAME_NOMEM;
+    if (s == RL_NAME_NONE && set(n, name, len, 0, pid, RL_NAME_RESERVED)) s = RL_NAME_NOMEM;
     pthread_mutex_unlock(&n->lock);
     return s;
 }
 
 rl_err rl_names_claim(rl_names *n, const void *name, u32 len, u64 pid) {
     pthread_mutex_lock(&n->lock);
-    rl_err e = set(n, name, len, 0, pid, true);
+    rl_err e = set(n, name, len, 0, pid, RL_NAME_CLAIMED);
     pthread_mutex_unlock(&n->lock);
     return e;
 }

@@ -11,7 +11,7 @@ typedef struct rl_named {
     struct rl_named *next;            /* same hash */
     struct rl_named *of_next, **of_at;/* other names of the same process */
     u64 hash, node, pid;
-    bool reserved;                    /* pid is spawning the process that will have the name */
+    u8 reserved;                      /* RL_NAME_RESERVED, RL_NAME_CLAIMED or 0 */
     u32 len;
     u8 text[];
 } rl_named;
@@ -26,7 +26,13 @@ typedef struct rl_names {
 void rl_names_init(rl_names *n);
 void rl_names_fini(rl_names *n);
 
-typedef enum rl_name_state { RL_NAME_NONE, RL_NAME_TAKEN, RL_NAME_RESERVED, RL_NAME_NOMEM } rl_name_state;
+typedef enum rl_name_state {
+    RL_NAME_NONE,
+    RL_NAME_TAKEN,
+    RL_NAME_RESERVED, /* its process is being made, by the one that is told */
+    RL_NAME_CLAIMED,  /* it belongs to the process that is told, as soon as others know that process */
+    RL_NAME_NOMEM,
+} rl_name_state;
 
 /* All of these may be called from any thread. Names are any bytes. node 0: this one. */
 rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid);
@@ -35,7 +41,7 @@ void rl_names_remove(rl_names *n, const void *name, u32 len);
 /* Takes a free name for a process that `pid` is about to make: RL_NAME_NONE on success, else what is there. A later
  * rl_names_put gives it to the child; rl_names_unreserve gives it up. NOMEM comes from here only; nothing changed then. */
 rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner);
-/* Hands a reserved name on to another process that is not known yet; it stays reserved. After it rl_names_put with that
+/* Hands a reserved name on to its process, which is not known yet; it becomes claimed. After it rl_names_put with that
  * process cannot fail. */
 rl_err rl_names_claim(rl_names *n, const void *name, u32 len, u64 pid);
 void rl_names_unreserve(rl_names *n, const void *name, u32 len, u64 pid);

@@ -73,6 +73,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->fuel_limit = s->conf->max_fuel && !__builtin_mul_overflow(s->conf->max_fuel, RL_FUEL_UNIT, &limit) ? limit : UINT64_MAX;
     p->parent = s->parent ? s->parent->id : 0;
     p->root = !s->parent;
+    p->quota = s->conf->quota;
     w->stats.processes++;
     rl_rt_peak(&w->rt->alive_peak, rl_rt_count(w->rt, &w->rt->alive, 1));
 }
@@ -173,11 +174,14 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
 }
 
 rl_err rl_proc_new(rl_worker *w, const rl_spawn *s, rl_proc **out, rl_diag *d) {
-    u64 most = w->rt->config->max_processes;
-    if (RL_UNLIKELY(most && atomic_load_explicit(&w->rt->alive, memory_order_relaxed) >= most)) /* a few more, with workers */
-        return rl_diag_set(d, RL_ERR_LIMIT, "the limit of %llu processes is reached", (unsigned long long)most);
+    rl_quota *full = RL_UNLIKELY(s->conf->quota != NULL) ? rl_quota_enter(s->conf->quota) : NULL;
+    if (RL_UNLIKELY(full != NULL))
+        return rl_diag_set(d, RL_ERR_LIMIT, "the limit of %llu processes is reached", (unsigned long long)full->limit);
     rl_proc *p = rl_spare_get(&w->spares, s->prog, flavour_of(w->rt, s));
-    if (!p && !(p = new_record(w))) return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+    if (!p && !(p = new_record(w))) {
+        if (s->conf->quota) rl_quota_leave(s->conf->quota);
+        return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM));
+    }
     begin_life(p, w, s);
     rl_err e = instantiate(p, s, d);
     if (!e) e = rl_pid_add(&w->rt->pids, p->id, p);
@@ -317,6 +321,7 @@ static bool become_shell(rl_proc *p, rl_worker *w) {
 static void release(rl_proc *p) {
     rl_worker *w = rl_worker_self;
     if (p->armed) disarm(p);
+    if (RL_UNLIKELY(p->quota != NULL)) rl_quota_leave(p->quota);
     rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
     rl_rt_count(w->rt, &w->rt->memory, -p->memory);
     p->memory = 0;
@@ -539,6 +544,10 @@ static inline void slice_over(rl_proc *p, rl_exit how) {
     case RL_EXIT_TRAP: trapped(p); break;
     case RL_EXIT_YIELD:
         w->stats.yields++;
+        if (RL_UNLIKELY(p->host.exec.fuel_spent >= p->fuel_limit) && !rl_exec_interrupt(&p->host.exec, RL_TRAP_FUEL)) {
+            failed(p, rl_trap_text(RL_TRAP_FUEL), true);
+            break;
+        }
         if (RL_UNLIKELY(p->throttled)) {
             throttle(p);
             break;
@@ -566,10 +575,13 @@ static inline bool ready_to_run(rl_proc *p) {
             return false;
         }
     }
-    if (p->phase == RL_PHASE_NEW && !begin(p)) return false;
-    if (RL_LIKELY(p->host.exec.fuel_spent < p->fuel_limit)) return true;
-    failed(p, rl_trap_text(RL_TRAP_FUEL), true);
-    return false;
+    return p->phase != RL_PHASE_NEW || begin(p);
+}
+
+/* How far p may go now. With nothing left it still goes to its next check, where it traps. */
+static inline i64 allowance(const rl_proc *p, i64 slice) {
+    u64 spent = p->host.exec.fuel_spent;
+    return RL_LIKELY(spent < p->fuel_limit) ? (i64)RL_MIN((u64)slice, p->fuel_limit - spent) : 0;
 }
 
 u64 rl_proc_run(rl_proc *p, i64 slice) {
@@ -578,7 +590,7 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     if (!ready_to_run(p)) return 0;
     u64 before = x->fuel_spent;
     w->current = p;
-    rl_exit how = rl_exec_resume(x, (i64)RL_MIN((u64)slice, p->fuel_limit - before));
+    rl_exit how = rl_exec_resume(x, allowance(p, slice));
     w->current = NULL;
     u64 spent = x->fuel_spent - before;
     w->stats.fuel += spent;

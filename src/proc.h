@@ -79,6 +79,7 @@ typedef struct rl_proc {
     rl_run run;
     rl_prog *prog;
     rl_conf *conf;
+    rl_quota *quota; /* its configuration's; NULL: none */
     rl_store *store;
     void *stack, *deep; /* the slot this lies in; the larger one it went on in, or NULL */
     bool root;

@@ -64,6 +64,8 @@ static rl_err add_dir(rl_conf *f, const rl_rt_dir *dir) {
 static rl_err fill_conf(rl_conf *f, const rl_rt_config *c, rl_diag *d) {
     f->max_memory = c->max_memory;
     f->max_fuel = c->max_fuel;
+    f->max_processes = c->max_processes;
+    RL_TRY(rl_conf_count(f, NULL));
     f->can_spawn = !c->no_spawn;
     f->can_compile = !c->no_compile;
     f->can_configure = !c->no_configs;

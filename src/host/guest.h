@@ -32,6 +32,11 @@ static inline void *rl_guest_res(rl_host *h, rl_resource kind, i64 id, const cha
     return o;
 }
 
+/* Whether a name in this state stands for a process, pid. One that is claimed does as soon as its process runs. */
+static inline bool rl_guest_named(rl_host *h, rl_name_state s, u64 pid) {
+    return s == RL_NAME_TAKEN || (s == RL_NAME_CLAIMED && rl_proc_exists(rl_proc_of(h)->worker->rt, pid));
+}
+
 /* ID/ERR(ptr): makes an error of the text, writes its id, returns 1. */
 static inline i32 rl_guest_error(rl_host *h, i32 ptr, const char *text) {
     u64 id;

@@ -1,4 +1,4 @@
-/* lunatic::process and the configuration calls of lunatic::wasi: modules, configurations, spawning, and what processes do
+/* lunatic::process and the configuration calls of lunatic::wasi and rille::config: modules, configurations, spawning, and what processes do
  * to each other. Invariant: a child exists for others only once it is published; while its start function runs the
  * spawner is parked and holds it in p->starting. The calling process's worker. Reference: sections 2, 3, 6, 8.3, 8.10. */
 #include <stdlib.h>
@@ -125,6 +125,18 @@ FIELD(can_compile_modules, set_can_compile_modules, i32, can_compile, (i32), !!)
 FIELD(can_create_configs, set_can_create_configs, i32, can_configure, (i32), !!)
 FIELD(can_spawn_processes, set_can_spawn_processes, i32, can_spawn, (i32), !!)
 #undef FIELD
+
+i64 rl_host_config_get_max_processes(rl_host *h, i64 id) {
+    rl_conf *c = conf_of(h, id);
+    return c ? (i64)c->max_processes : 0;
+}
+
+void rl_host_config_set_max_processes(rl_host *h, i64 id, i64 most) {
+    rl_conf *c = conf_of(h, id);
+    if (!c) return;
+    rl_conf_changed(c);
+    c->max_processes = (u64)most;
+}
 
 static void conf_result(rl_host *h, rl_err e) {
     if (e) rl_exec_fail(&h->exec, "%s", rl_err_text(e));
@@ -327,13 +339,17 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
     u64 node, id;
     if (!name) return 0;
     if (!p->starting) {
-        switch (rl_names_reserve(names, name, (u32)name_len, p->id, &node, &id)) {
-        case RL_NAME_TAKEN: return found(h, node_ptr, id_ptr, node, id);
-        case RL_NAME_RESERVED: rl_host_yield(h); return 0; /* its process is being made */
-        case RL_NAME_NOMEM: rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM)); return 0;
-        case RL_NAME_NONE: break;
+        rl_name_state s = rl_names_reserve(names, name, (u32)name_len, p->id, &node, &id);
+        if (rl_guest_named(h, s, id)) return found(h, node_ptr, id_ptr, node, id);
+        if (s == RL_NAME_RESERVED || s == RL_NAME_CLAIMED) { /* its process is being made */
+            rl_host_yield(h);
+            return 0;
         }
         rl_host_done(h); /* of waiting for the name; now for the child */
+        if (s == RL_NAME_NOMEM) {
+            rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM));
+            return 0;
+        }
         make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d);
     }
     u64 owner = p->id;

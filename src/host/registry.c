@@ -11,10 +11,12 @@ void rl_host_registry_put(rl_host *h, i32 ptr, i32 len, i64 node, i64 pid) {
 }
 
 i32 rl_host_registry_get(rl_host *h, i32 ptr, i32 len, i32 node_ptr, i32 pid_ptr) {
-    u64 node, pid;
+    u64 node, pid = 0;
     const char *name = rl_guest_text(h, ptr, len);
-    if (name) rl_guest_event(h, RL_EVENT_registry_read);
-    if (!name || rl_names_get(names(h), name, (u32)len, &node, &pid) != RL_NAME_TAKEN) return 1;
+    if (!name) return 1;
+    rl_guest_event(h, RL_EVENT_registry_read);
+    rl_name_state s = rl_names_get(names(h), name, (u32)len, &node, &pid);
+    if (!rl_guest_named(h, s, pid)) return 1;
     if (rl_guest_put64(h, node_ptr, node)) rl_guest_put64(h, pid_ptr, pid);
     return 0;
 }

@@ -24,8 +24,9 @@ EXPORT("none") void none(void) { say("ran"); }
 static void start(const char *name, uint32_t len)
 {
     uint64_t id;
-    say("%u bytes of a name: %u", len, process_spawn(0, SAME, SAME, name, len, 0, 0, &id));
+    uint32_t code = process_spawn(0, SAME, SAME, name, len, 0, 0, &id);
     wait_gone(id);
+    say("%u bytes of a name: %u", len, code);
 }
 int main(void)
 {
