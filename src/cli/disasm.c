@@ -61,8 +61,9 @@ static rl_err zydis_open(rl_diag *d) {
 
 static u32 capstone_op(const u8 *code, u32 size, u32 pc, char *buf, size_t cap) {
     cs_insn *in;
-    if (size < 4 || !capstone.disasm(capstone.handle, code, 4, pc, 1, &in)) { /* literals, and udf where it is not known */
-        u32 word = size < 4 ? *code : rl_load32(code);
+    u32 word = size < 4 ? *code : rl_load32(code);
+    /* words up to 0xffff are udf, which not every version knows, and literals */
+    if (size < 4 || word <= 0xffff || !capstone.disasm(capstone.handle, code, 4, pc, 1, &in)) {
         snprintf(buf, cap, size < 4 ? ".byte 0x%02x" : word ? ".word 0x%08x" : "udf #0", word);
         return size < 4 ? 1 : 4;
     }
