@@ -166,8 +166,13 @@ static rl_err compile_small(rl_code *c, rl_compile_job *job, rl_diag *d) {
     return e ? rl_diag_set(d, e, "no memory for native code") : RL_OK;
 }
 
+/* Bytes of wasm code from which on the native code gets large pages: their clearing costs a third of that of small ones,
+ * and what is left of the last one is small against the rest. */
+#define LARGE_BYTES ((u32)2 << 20)
+
 static rl_err compile_in_place(rl_code *c, rl_compile_job *job, unsigned threads, rl_diag *d) {
     if (!rl_codemem_open(c->base, c->reserved)) return rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
+    if (c->module->code_size >= LARGE_BYTES) rl_os_large(c->base, c->reserved);
     job->in_place = true;
     RL_TRY(rl_compile_all(job, threads, d));
     return rl_codemem_seal(c->base, job->used, c->reserved) ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "no memory for native code");
