@@ -166,7 +166,7 @@ static void tail(scan *v, const rl_proto *p) {
 /* What an operator means here; most mean only their immediate. Straight-line code is what is up to SET. */
 enum {
     SKIP0, SKIP1, SKIP2, SKIP4, SKIP8, /* nothing, one or two LEBs, 4 or 8 bytes */
-    GET, SET, OPEN, ELSE, END, BR, BR_IF, TABLE, STOP, CALL, INDIRECT, TAIL, TAIL_INDIRECT, TYPES, HELPER, PREFIX
+    GET, CALL, SET, OPEN, ELSE, END, BR, BR_IF, TABLE, STOP, INDIRECT, TAIL, TAIL_INDIRECT, TYPES, HELPER, PREFIX
 };
 
 #define MEANS(code, imm)                                                                                       \
@@ -248,6 +248,10 @@ static inline __attribute__((always_inline)) const u8 *straight(scan *v, const u
             *tape++ = rl_tape(RL_TAPE_GET, x);
             if (sets) rl_fwd_get(&f, x);
             break;
+        case CALL:
+            x = rl_leb_u32(&p);
+            note_call(v, v->m->funcs[x].proto->out_words);
+            break;
         default:
             x = rl_leb_u32(&p);
             *tape++ = rl_tape(RL_TAPE_SET, x);
@@ -256,7 +260,8 @@ static inline __attribute__((always_inline)) const u8 *straight(scan *v, const u
     }
     v->s->ntape = (u32)(tape - v->s->tape);
     v->cost = cost;
-    v->fwd = f;
+    v->fwd.uses = f.uses, v->fwd.writes = f.writes, v->fwd.assigned = f.assigned, v->fwd.rbw = f.rbw; /* the rest is as it was */
+    v->fwd.nevents = f.nevents;
     return p;
 }
 
@@ -296,10 +301,6 @@ static bool walk(scan *v) {
             if (!v->live) break;
             branch(v, RL_TAPE_BR_IF, x);
             begin_segment(v);
-            break;
-        case CALL:
-            x = rl_leb_u32(&p);
-            note_call(v, v->m->funcs[x].proto->out_words);
             break;
         case INDIRECT:
             x = rl_leb_u32(&p);

@@ -504,7 +504,7 @@ static inline __attribute__((always_inline)) void emit_var(rl_emitter *e, u32 op
     }
 }
 
-static void emit_cnst(rl_emitter *e, u8 type) {
+static inline __attribute__((always_inline)) void emit_cnst(rl_emitter *e, u8 type) {
     u64 bits;
     switch (type) {
     case RL_I32: bits = (u32)rl_emit_s64(e); break;
@@ -525,19 +525,14 @@ enum {
 
 static inline u32 access_size(rl_imm imm) { return 1u << (imm - RL_IMM_mem1); }
 
-static inline u64 memarg(rl_emitter *e) {
-    (void)rl_emit_u32(e);
-    return rl_emit_u64(e);
-}
-
 #define DO_ctl(sig, imm, arg, op) emit_ctl(e, op)
 #define DO_par(sig, imm, arg, op) emit_par(e, op)
 #define DO_var(sig, imm, arg, op) emit_var(e, op)
 #define DO_ref(sig, imm, arg, op) rl_emit_ref(e, op)
 #define DO_table(sig, imm, arg, op) rl_emit_table(e, op)
 #define DO_mem(sig, imm, arg, op) rl_emit_memory(e, op)
-#define DO_load(sig, imm, arg, op) rl_emit_load(e, RL_LD_##arg, RL_SIGR_##sig, access_size(RL_IMM_##imm), memarg(e))
-#define DO_store(sig, imm, arg, op) rl_emit_store(e, RL_ST_##arg, RL_SIGQ_##sig, access_size(RL_IMM_##imm), memarg(e))
+#define DO_load(sig, imm, arg, op) rl_emit_load(e, RL_LD_##arg, RL_SIGR_##sig, access_size(RL_IMM_##imm))
+#define DO_store(sig, imm, arg, op) rl_emit_store(e, RL_ST_##arg, RL_SIGQ_##sig, access_size(RL_IMM_##imm))
 #define DO_cnst(sig, imm, arg, op) emit_cnst(e, RL_##arg)
 #define DO_eqz(sig, imm, arg, op) rl_emit_eqz(e, RL_##arg)
 #define DO_cmp(sig, imm, arg, op) rl_emit_cmp(e, RL_CC_##arg, RL_SIGP_##sig)
@@ -620,17 +615,17 @@ static inline u32 next_op(rl_emitter *e) {
 
 void rl_emit_ops(rl_emitter *e, const u8 *end) {
     while (e->ip < end) {
-        rl_group_at(e);
+        if (RL_UNLIKELY(e->special)) rl_group_at(e);
         u32 op = next_op(e);
         rl_masm_room(&e->m, 512);
         e->locked = 0;
         e->flags_live = e->flags_next;
         e->flags_next = false;
         bool control = true;
-        if (RL_UNLIKELY(e->dead)) {
+        if (RL_UNLIKELY(e->special) && e->dead) {
             skip_dead(e, op);
         } else {
-            if (RL_UNLIKELY(e->listing)) note_position(e);
+            if (RL_UNLIKELY(e->special) && e->listing) note_position(e);
             control = emit_op(e, op);
             rl_vs_check(e);
         }
@@ -846,7 +841,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     e->layout = layout;
     e->opt = *o;
     e->entries = entries;
-    e->checked = flavour == RL_FLAVOUR_CHECKED;
+    e->checked = e->grouping = flavour == RL_FLAVOUR_CHECKED;
     e->alloc_gp = RL_ALLOC_GP | (flavour == RL_FLAVOUR_GUARDED_GS ? RL_ALLOC_GS : 0);
     e->alloc_fp = RL_ALLOC_FP;
     if (o->max_regs) {

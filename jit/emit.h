@@ -148,8 +148,8 @@ struct rl_emitter {
     u32 next_note, next_segment, next_event;
     u32 left;          /* of the current segment's cost, what comes after this operator */
     union {
-        struct { bool dead, listing; }; /* unreachable; positions are wanted */
-        u16 special;   /* either of them */
+        struct { bool dead, listing, grouping, unused; }; /* unreachable; positions are wanted; the checked flavour */
+        u32 special;   /* any of them */
     };
     rl_label epilogue;
     bool epilogue_used;
@@ -242,7 +242,7 @@ void rl_group_cold(rl_emitter *e, u32 run);
 rl_role rl_group_access(rl_emitter *e, rl_access_key key, u64 end, rl_access **out);
 /* Before each live operator: runs begin and end. */
 static inline void rl_group_at(rl_emitter *e) {
-    if (RL_LIKELY(!e->checked) || e->dead || e->emission > RL_LEARNING) return;
+    if (!e->checked || e->dead || e->emission > RL_LEARNING) return;
     if (e->emission == RL_LEARNING || e->pins[e->cur_pins].tight) rl_group_at_slow(e, *e->ip);
 }
 

@@ -344,7 +344,13 @@ static void load_plain(rl_emitter *e, rl_ldst kind, u8 type, i32 offset) {
     rl_vs_push_reg(e, type, d);
 }
 
-void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
+static inline u64 memarg(rl_emitter *e) {
+    (void)rl_emit_u32(e); /* the alignment is a hint */
+    return rl_emit_u64(e);
+}
+
+void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size) {
+    u64 offset = memarg(e);
     fused f = fusable[*e->ip];
     if (RL_UNLIKELY(f.family) && e->depth >= 2 && load_and_operate(e, kind, type, size, offset, f)) return;
     if (RL_LIKELY(plain_address(e, &e->stack[e->depth - 1], offset))) load_plain(e, kind, type, (i32)offset);
@@ -353,7 +359,8 @@ void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
     if (kind == RL_LD_16U_32 || kind == RL_LD_16U_64) rl_vs_set_width(e, 16);
 }
 
-void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset) {
+void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size) {
+    u64 offset = memarg(e);
     rl_val v = rl_vs_pop(e), addr = rl_vs_pop(e);
     bool imm = v.kind == RL_V_CONST && !rl_is_fp(type) &&
                rl_masm_st_imm_ok(kind, type == RL_I32 ? (i64)(i32)v.bits : (i64)v.bits);

@@ -37,8 +37,8 @@ void rl_emit_select(rl_emitter *e);
 void rl_emit_flags(rl_emitter *e, rl_cc cc);
 
 /* ---- emit_mem.c ---- */
-void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
-void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size, u64 offset);
+void rl_emit_load(rl_emitter *e, rl_ldst kind, u8 type, u32 size);
+void rl_emit_store(rl_emitter *e, rl_ldst kind, u8 type, u32 size);
 void rl_emit_cold_bound(rl_emitter *e, rl_cold *c, rl_label *trap);
 void rl_emit_cold_near(rl_emitter *e, rl_cold *c, rl_label *trap);
 void rl_emit_limit(rl_emitter *e, u8 r); /* before the head of a tight loop */

@@ -165,14 +165,23 @@ static inline __attribute__((always_inline)) void access_mem(rl_masm *m, u32 op,
 }
 
 void rl_masm_ld(rl_masm *m, rl_ldst kind, u8 d, rl_mem a) {
+    if (RL_LIKELY(!a.linear && a.index == RL_NOREG && a.base != RL_NOREG)) {
+        m->fault = rl_masm_pos(m);
+        m->p = x64_access_base(m->p, &ldst_row[kind], d, a.base, (i32)a.disp);
+        return;
+    }
     x64_mem r = touch(m, a);
     m->p = x64_access(m->p, &ldst_row[kind], d, r);
 }
 void rl_masm_st(rl_masm *m, rl_ldst kind, u8 s, rl_mem a) { rl_masm_ld(m, kind, s, a); } /* rows say which way */
 void rl_masm_ld_linear(rl_masm *m, rl_ldst kind, u8 d, u8 base, i32 disp) {
     m->fault = rl_masm_pos(m);
-    if (RL_LIKELY(m->flavour == RL_FLAVOUR_GUARDED_GS)) m->p = x64_access_gs(m->p, &ldst_row[kind], d, base, disp);
-    else m->p = x64_access(m->p, &ldst_row[kind], d, (x64_mem){ base, RL_REG_BASE, 0, 0, disp }); /* r13 as base would cost a displacement */
+    if (RL_LIKELY(m->flavour == RL_FLAVOUR_GUARDED_GS)) {
+        *m->p = 0x65;
+        m->p = x64_access_base(m->p + 1, &ldst_row[kind], d, base, disp);
+    } else {
+        m->p = x64_access(m->p, &ldst_row[kind], d, (x64_mem){ base, RL_REG_BASE, 0, 0, disp }); /* r13 as base would cost a displacement */
+    }
 }
 void rl_masm_st_linear(rl_masm *m, rl_ldst kind, u8 s, u8 base, i32 disp) { rl_masm_ld_linear(m, kind, s, base, disp); }
 void rl_masm_ld_frame(rl_masm *m, rl_ldst kind, u8 d, i32 at) { m->p = x64_access_frame(m->p, &ldst_row[kind], d, at); }

@@ -39,19 +39,20 @@ void rl_merge_restore(rl_emitter *e, const rl_merge *m) {
     memset(e->lreg, RL_NOREG, sizeof e->lreg);
     memset(e->owner, 0xff, sizeof e->owner); /* RL_OWN_FREE */
     e->used = m->regs;
-    e->inreg = 0;
     e->dirty = m->dirty;
     e->locked = 0;
     e->pinned = e->pins[e->cur_pins].regs;
     e->saved |= m->regs & e->callee_saved;
     e->checked_locals = 0;
     memset(e->width, 0, sizeof e->width);
+    u64 inreg = 0;
     for (u32 s = m->regs; s; s &= s - 1) {
-        u32 r = (u32)__builtin_ctz(s);
-        e->owner[r] = m->local[r];
-        e->lreg[m->local[r]] = (u8)r;
-        e->inreg |= rl_bit64(m->local[r]);
+        u32 r = (u32)__builtin_ctz(s), t = m->local[r];
+        e->owner[r] = (i32)t;
+        e->lreg[t] = (u8)r;
+        inreg |= rl_bit64(t);
     }
+    e->inreg = inreg;
 }
 
 /* What the current state becomes under other pins, with as few moves as possible. */

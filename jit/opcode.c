@@ -26,7 +26,7 @@ const char *rl_op_proposal(u8 byte) {
 }
 
 static void skip_lebs(const u8 **p, u32 n) {
-    while (n--) rl_leb_long(p, false);
+    while (n--) (void)rl_leb_u64(p);
 }
 
 static void skip_imm(const u8 **p, u8 imm) {

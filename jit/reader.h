@@ -78,11 +78,17 @@ static inline const u8 *rl_read_bytes(rl_reader *r, u64 n) {
 }
 
 /* ---- code already validated: no checks ---- */
+/* At least two bytes: the caller has seen the first go on. */
 static __attribute__((noinline, unused)) u64 rl_leb_long(const u8 **pp, bool is_signed) {
     const u8 *p = *pp;
     u64 v = 0;
     unsigned shift = 0;
-    u8 b;
+    u8 b = p[1];
+    if (RL_LIKELY(b < 0x80)) {
+        *pp = p + 2;
+        v = (p[0] & 0x7fu) | (u32)b << 7;
+        return is_signed ? (u64)((i64)(v << 50) >> 50) : v;
+    }
     do {
         b = *p++;
         v |= (u64)(b & 0x7f) << shift;
@@ -92,17 +98,24 @@ static __attribute__((noinline, unused)) u64 rl_leb_long(const u8 **pp, bool is_
     *pp = p;
     return v;
 }
+/* Only a copy of the cursor has its address taken: the caller's stays in a register. */
+static inline u64 rl_leb_far(const u8 **pp, bool is_signed) {
+    const u8 *p = *pp;
+    u64 v = rl_leb_long(&p, is_signed);
+    *pp = p;
+    return v;
+}
 static inline u32 rl_leb_u32(const u8 **pp) {
     if (RL_LIKELY(**pp < 0x80)) return *(*pp)++;
-    return (u32)rl_leb_long(pp, false);
+    return (u32)rl_leb_far(pp, false);
 }
 static inline u64 rl_leb_u64(const u8 **pp) {
     if (RL_LIKELY(**pp < 0x80)) return *(*pp)++;
-    return rl_leb_long(pp, false);
+    return rl_leb_far(pp, false);
 }
 static inline i64 rl_leb_i64(const u8 **pp) {
     if (RL_LIKELY(**pp < 0x80)) return (i64)((u64) * (*pp)++ << 57) >> 57;
-    return (i64)rl_leb_long(pp, true);
+    return (i64)rl_leb_far(pp, true);
 }
 static inline i32 rl_leb_i32(const u8 **pp) { return (i32)rl_leb_i64(pp); }
 

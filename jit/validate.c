@@ -99,6 +99,18 @@ static COLD rl_err fail_opcode(val *v, u32 sub) {
 
 /* A LEB of any length through the checked reader; *p is left unchanged on failure. */
 static __attribute__((noinline)) rl_err leb_slow(val *v, const u8 **p, unsigned bits, bool is_signed, u64 *out) {
+    const u8 *q = *p;
+    u32 n = 0, value = 0;
+    for (; n < 4; n++) { /* four bytes are always well-formed, and most long ones have three or four */
+        value |= (u32)(q[n] & 0x7f) << (7 * n);
+        if (q[n] < 0x80) break;
+    }
+    if (RL_LIKELY(n < 4 && q + n < v->end)) {
+        u32 up = 57 - 7 * n;
+        *out = is_signed ? (u64)((i64)((u64)value << up) >> up) : value;
+        *p = q + n + 1;
+        return RL_OK;
+    }
     if (*p >= v->end) return fail_end(v);
     rl_reader r = rl_reader_of(v->m->bytes, (u64)(*p - v->m->bytes), (u64)(v->end - v->m->bytes));
     *out = rl_read_leb(&r, bits, is_signed);
@@ -119,8 +131,10 @@ static __attribute__((noinline)) rl_err leb_slow(val *v, const u8 **p, unsigned 
             p += 2;                                                     \
         } else {                                                        \
             u64 long_;                                                  \
+            const u8 *p_ = p; /* p itself stays in a register */        \
             v->op = op_at;                                              \
-            RL_TRY(leb_slow(v, &p, 32, false, &long_));                 \
+            RL_TRY(leb_slow(v, &p_, 32, false, &long_));                \
+            p = p_;                                                     \
             x = (u32)long_;                                             \
         }                                                               \
     } while (0)
@@ -145,7 +159,7 @@ static rl_err zero_byte(val *v, u32 n, const char *what) {
 
 /* ---- operands ---- */
 
-static rl_err pop(val *v, u8 want, u8 *got) {
+static __attribute__((noinline)) rl_err pop_slow(val *v, u8 want, u8 *got) {
     if (v->sp > v->floor) {
         u8 t = *--v->sp;
         if (got) *got = t;
@@ -155,6 +169,13 @@ static rl_err pop(val *v, u8 want, u8 *got) {
     if (got) *got = RL_BOT;
     if (v->s->vctls[v->nctl - 1].unreachable) return RL_OK;
     return fail_type(v, want == RL_BOT ? "an operand" : rl_type_text(want), "nothing");
+}
+
+static inline __attribute__((always_inline)) rl_err pop(val *v, u8 want, u8 *got) {
+    if (RL_UNLIKELY(v->sp <= v->floor || (want != RL_BOT && v->sp[-1] != want))) return pop_slow(v, want, got);
+    v->sp--;
+    if (got) *got = *v->sp;
+    return RL_OK;
 }
 
 static rl_err pop_list_slow(val *v, const u8 *types, u32 n) {
@@ -627,6 +648,14 @@ static const fast_row fast_rows[RL_OP_DENSE] = {
         if (sp > max) max = sp;                          \
     } while (0)
 
+#define SKIP_LONG(bits)                                     \
+    do {                                                    \
+        u64 ignored_;                                       \
+        SYNC_OUT();                                         \
+        RL_TRY(leb_slow(v, &v->p, bits, true, &ignored_));  \
+        p = v->p;                                           \
+    } while (0)
+
 static rl_err sweep(val *v) {
     const u8 *p = v->p, *op_at;
     const u8 *const end = v->end;
@@ -678,12 +707,12 @@ static rl_err sweep(val *v) {
         case RL_OP_i32_const:
             if (RL_LIKELY(*p < 0x80)) p++;
             else if (p[1] < 0x80) p += 2;
-            else { u64 ignored; SYNC_OUT(); RL_TRY(leb_slow(v, &p, 32, true, &ignored)); }
+            else SKIP_LONG(32);
             PUSH(RL_I32);
             continue;
         case RL_OP_i64_const:
             if (RL_LIKELY(*p < 0x80)) p++;
-            else { u64 ignored; SYNC_OUT(); RL_TRY(leb_slow(v, &p, 64, true, &ignored)); }
+            else SKIP_LONG(64);
             PUSH(RL_I64);
             continue;
         case RL_OP_f32_const: p += 4; PUSH(RL_F32); continue;
@@ -746,7 +775,9 @@ static rl_err sweep(val *v) {
         default: break;
         }
         const sig_row *g = &sig_rows[row->sig];
-        if (RL_LIKELY((rl_load32(sp - 4) & g->mask) == g->want && sp - floor >= g->n)) {
+        /* byte by byte: they have just been stored so, and one load of several stores waits for all of them to leave */
+        u32 top = (u32)sp[-1] << 24 | (u32)sp[-2] << 16 | (u32)sp[-3] << 8;
+        if (RL_LIKELY((top & g->mask) == g->want && sp - floor >= g->n)) {
             sp -= g->n;
             *sp = g->result;
             sp += g->result != RL_BOT;

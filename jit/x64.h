@@ -222,10 +222,9 @@ static inline __attribute__((always_inline)) u8 *x64_access(u8 *p, const x64_row
     tail |= none ? 0 : small ? 0x40 : 0x80;
     return x64_row_put(p, o, reg, rex, tail, size, (u32)a.disp, disp_size);
 }
-/* Base register and displacement, in the segment. */
-static inline __attribute__((always_inline)) u8 *x64_access_gs(u8 *p, const x64_row *o, u32 reg, u32 base, i32 disp) {
+/* Base register and displacement. */
+static inline __attribute__((always_inline)) u8 *x64_access_base(u8 *p, const x64_row *o, u32 reg, u32 base, i32 disp) {
     u32 low = base & 7, none = disp == 0 && low != 5, small = disp == (i8)disp, sib = low == 4;
-    *p++ = 0x65;
     u32 tail = low | (none ? 0 : small ? 0x40 : 0x80) | (sib ? 0x2400 : 0);
     return x64_row_put(p, o, reg, base >> 3 & 1, tail, 1 + sib, (u32)disp, none ? 0 : small ? 1 : 4);
 }
