@@ -41,8 +41,11 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     rl_proc_memory_init(&w->memory);
     rl_slots_init(&w->slots);
     w->slots.shared = rt->nworkers > 1;
+    if (rt->metrics) RL_TRY(rl_worker_tally(w));
     return rl_io_init(&w->io);
 }
+
+rl_err rl_worker_tally(rl_worker *w) { return (w->tally = calloc(1, sizeof *w->tally)) ? RL_OK : RL_ERR_NOMEM; }
 
 void rl_worker_fini(rl_worker *w) {
     if (!w->rt) return;
@@ -53,6 +56,7 @@ void rl_worker_fini(rl_worker *w) {
     rl_io_fini(&w->io);
     pthread_mutex_destroy(&w->lock);
     free(w->scratch);
+    free(w->tally);
 }
 
 u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add) {

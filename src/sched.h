@@ -12,6 +12,7 @@
 #include "src/slot.h"
 #include "src/spare.h"
 #include "src/stack.h"
+#include "src/tally.h"
 
 typedef enum rl_event {
 #define EVENT(name) RL_EVENT_##name,
@@ -64,7 +65,11 @@ typedef struct rl_worker {
     u32 seed;          /* whom to steal from first */
     rl_rt_stats stats; /* but what the runtime counts for all */
     u64 events[RL_EVENT_COUNT];
+    rl_tally *tally;   /* NULL: there is no exporter */
 } rl_worker;
+
+/* Begins the worker's tally, once there is an exporter. */
+rl_err rl_worker_tally(rl_worker *w);
 
 struct rl_rt {
     const rl_rt_config *config;

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "src/base/os.h"
+
 static void save(rl_proc *p, rl_msg *m) {
     p->worker->stats.messages++;
     p->ready |= p->wait_mail;
@@ -36,8 +38,22 @@ static bool keep_asker(rl_proc *p, rl_map *askers, rl_msg *m, rl_sig answer) {
     return true;
 }
 
+static void count_links(const rl_proc *p) {
+    rl_tally *t = p->worker->tally;
+    if (RL_LIKELY(!t) || !p->cold) return;
+    t->links = p->cold->links.count;
+    t->links_at = (i64)rl_os_now_ns();
+}
+
 static void drop_link(rl_proc *p, u64 pid) {
     if (p->cold) rl_msg_free(rl_map_del(&p->cold->links, pid));
+    count_links(p);
+}
+
+static bool keep_link(rl_proc *p, rl_msg *m) {
+    bool kept = keep_asker(p, rl_proc_cold(p) ? &p->cold->links : NULL, m, RL_SIG_LINK_END);
+    count_links(p);
+    return kept;
 }
 
 /* A linked process ended. True: m lives on as a message. */
@@ -74,7 +90,7 @@ static bool take(rl_proc *p, rl_msg *m) {
         return true;
     case RL_SIG_KILL: p->dying = m->flag ? RL_DYING_FULL : RL_DYING_KILLED; break;
     case RL_SIG_LINK_END: return link_end(p, m);
-    case RL_SIG_LINK: return keep_asker(p, rl_proc_cold(p) ? &p->cold->links : NULL, m, RL_SIG_LINK_END);
+    case RL_SIG_LINK: return keep_link(p, m);
     case RL_SIG_UNLINK: drop_link(p, m->pid); break;
     case RL_SIG_MONITOR: return keep_asker(p, rl_proc_cold(p) ? &p->cold->monitors : NULL, m, RL_SIG_PROCESS_DIED);
     case RL_SIG_UNMONITOR:
@@ -82,12 +98,12 @@ static bool take(rl_proc *p, rl_msg *m) {
         break;
     case RL_SIG_FLAG: p->die_with_links = m->flag; break;
     case RL_SIG_STARTED:
-    case RL_SIG_JOB_DONE: p->ready = true; break;
-    case RL_SIG_ALARM: alarm_rings(p, m); break;
+    case RL_SIG_JOB_DONE: p->ready = true; return false; /* these are no signals to the guest, and not counted */
+    case RL_SIG_ALARM: alarm_rings(p, m); return false;
     case RL_SIG_TIMER_SENT: {
         rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, m->pid);
         if (d) rl_delayed_drop(d);
-        break;
+        return false;
     }
     case RL_SIG_COUNT: break;
     }
@@ -141,7 +157,20 @@ static __attribute__((noinline)) void crowded(rl_worker *w, const rl_proc *p, rl
     m->sig = RL_SIG_KILL;
     m->flag = true;
 }
+
+/* m is about to reach p, of whose mailbox others only know about how full it is. */
+static RL_RACY void count_sent(rl_tally *t, const rl_proc *p, const rl_msg *m) {
+    if (m->sig == RL_SIG_STARTED || m->sig == RL_SIG_JOB_DONE || m->sig == RL_SIG_ALARM || m->sig == RL_SIG_TIMER_SENT) return;
+    t->signals++;
+    if (m->sig != RL_SIG_DATA) return;
+    rl_dist_add(&t->bytes, m->size);
+    rl_dist_add(&t->resources, m->ncarried);
+    t->mailbox = p->mail.count + 1;
+    t->mailbox_at = (i64)rl_os_now_ns();
+}
+
 static inline void check_room(rl_worker *w, const rl_proc *p, rl_msg *m) {
+    if (RL_UNLIKELY(w->tally != NULL)) count_sent(w->tally, p, m);
     if (RL_UNLIKELY(rl_mailbox_bytes(&p->mail) >= w->rt->config->max_mailbox / 2) && m->sig == RL_SIG_DATA) crowded(w, p, m);
 }
 
@@ -195,6 +224,11 @@ bool rl_proc_exists(rl_rt *rt, u64 pid) {
 }
 
 void rl_send_to(rl_proc *p, rl_msg *m) {
-    if (!m || (rl_alone() && save_alone(rl_worker_self, p, m))) return;
+    if (!m) return;
+    if (rl_alone()) {
+        if (save_alone(rl_worker_self, p, m)) return;
+    } else if (RL_UNLIKELY(rl_worker_self->tally != NULL)) {
+        count_sent(rl_worker_self->tally, p, m);
+    }
     if (rl_mailbox_push(&p->mail, m)) rl_sched_next(p);
 }

@@ -153,7 +153,7 @@ static void (*const drop[RL_RES_COUNT])(void *) = {
 };
 
 static rl_err observe(rl_rt *rt, const rl_addr *at, rl_diag *d) {
-    if (!(rt->metrics = rl_metrics_new())) return RL_ERR_NOMEM;
+    if (!(rt->metrics = rl_metrics_new()) || rl_worker_tally(rt->workers)) return RL_ERR_NOMEM;
     rt->exporter = rl_exporter_start(rt, rt->metrics, at, d);
     return rt->exporter ? RL_OK : RL_ERR_IO;
 }

@@ -14,17 +14,15 @@
 
 #define MAX_SERIES 10000u
 #define MAX_NAME 200u
-#define BUCKETS 28      /* of a histogram: powers of four from 2^-20 */
-#define LOWEST (-20)
 
 typedef enum kind { COUNTER, GAUGE, HISTOGRAM } kind;
 
 typedef struct series {
     struct series *next; /* as first used */
     u8 kind;
-    double value;        /* gauge; histogram: sum */
-    u64 count;           /* counter; histogram: samples */
-    u64 *buckets;        /* histogram: samples in each, above all others the last */
+    double value;        /* gauge */
+    u64 count;           /* counter */
+    rl_dist *dist;       /* histogram */
     char name[];
 } series;
 
@@ -48,7 +46,7 @@ void rl_metrics_free(rl_metrics *m) {
     while (m->first) {
         series *s = m->first;
         m->first = s->next;
-        free(s->buckets);
+        free(s->dist);
         free(s);
     }
     rl_map_fini(&m->by_name);
@@ -75,8 +73,8 @@ static series *add(rl_metrics *m, u64 key, const char *name, kind k) {
     if (!s) return NULL;
     s->kind = (u8)k;
     strcpy(s->name, name);
-    if ((k == HISTOGRAM && !(s->buckets = calloc(BUCKETS + 1, sizeof *s->buckets))) || rl_map_put(&m->by_name, key, s, NULL)) {
-        free(s->buckets);
+    if ((k == HISTOGRAM && !(s->dist = calloc(1, sizeof *s->dist))) || rl_map_put(&m->by_name, key, s, NULL)) {
+        free(s->dist);
         free(s);
         return NULL;
     }
@@ -138,11 +136,7 @@ void rl_host_metrics_decrement_gauge(rl_host *h, i32 ptr, i32 len, double value)
 void rl_host_metrics_histogram(rl_host *h, i32 ptr, i32 len, double value) {
     series *s = begin(h, ptr, len, HISTOGRAM);
     if (!s) return;
-    int b = 0;
-    while (b < BUCKETS && !(value <= ldexp(1, LOWEST + 2 * b))) b++;
-    s->buckets[b]++;
-    s->count++;
-    s->value += value;
+    rl_dist_add(s->dist, value);
     end(h);
 }
 
@@ -156,18 +150,21 @@ static void number(double v, FILE *out) {
     else fprintf(out, "%.17g\n", v);
 }
 
+static void print_dist(const char *name, const rl_dist *d, FILE *out) {
+    u64 sum = 0;
+    for (int b = 0; b < RL_DIST_BUCKETS; b++)
+        fprintf(out, "%s_bucket{" NODE ",le=\"%.10g\"} %llu\n", name, rl_dist_end(b), (unsigned long long)(sum += d->buckets[b]));
+    fprintf(out, "%s_bucket{" NODE ",le=\"+Inf\"} %llu\n%s_sum{" NODE "} ", name, (unsigned long long)d->count, name);
+    number(d->sum, out);
+    fprintf(out, "%s_count{" NODE "} %llu\n", name, (unsigned long long)d->count);
+}
+
 static void print_series(const series *s, FILE *out) {
     static const char *const kinds[] = { "counter", "gauge", "histogram" };
     fprintf(out, "# TYPE %s %s\n", s->name, kinds[s->kind]);
     if (s->kind == COUNTER) fprintf(out, "%s{" NODE "} %llu\n", s->name, (unsigned long long)s->count);
     if (s->kind == GAUGE) fprintf(out, "%s{" NODE "} ", s->name), number(s->value, out);
-    if (s->kind != HISTOGRAM) return;
-    u64 sum = 0;
-    for (int b = 0; b < BUCKETS; b++)
-        fprintf(out, "%s_bucket{" NODE ",le=\"%.10g\"} %llu\n", s->name, ldexp(1, LOWEST + 2 * b), (unsigned long long)(sum += s->buckets[b]));
-    fprintf(out, "%s_bucket{" NODE ",le=\"+Inf\"} %llu\n%s_sum{" NODE "} ", s->name, (unsigned long long)s->count, s->name);
-    number(s->value, out);
-    fprintf(out, "%s_count{" NODE "} %llu\n", s->name, (unsigned long long)s->count);
+    if (s->kind == HISTOGRAM) print_dist(s->name, s->dist, out);
 }
 
 static void own(FILE *out, const char *name, const char *type, const char *help, u64 value) {
@@ -177,6 +174,40 @@ static void own(FILE *out, const char *name, const char *type, const char *help,
 static RL_RACY void sum_events(rl_rt *rt, u64 *sum) {
     for (u32 w = 0; w < atomic_load(&rt->started); w++)
         for (u32 i = 0; i < RL_EVENT_COUNT; i++) sum[i] += rt->workers[w].events[i];
+}
+
+static RL_RACY void add_dist(rl_dist *to, const rl_dist *from) {
+    to->sum += from->sum;
+    to->count += from->count;
+    for (u32 b = 0; b <= RL_DIST_BUCKETS; b++) to->buckets[b] += from->buckets[b];
+}
+
+static RL_RACY void sum_tallies(rl_rt *rt, rl_tally *sum) {
+    for (u32 w = 0; w < atomic_load(&rt->started); w++) {
+        const rl_tally *t = rt->workers[w].tally;
+        sum->signals += t->signals;
+        add_dist(&sum->bytes, &t->bytes);
+        add_dist(&sum->resources, &t->resources);
+        add_dist(&sum->compiling, &t->compiling);
+        if (t->mailbox_at > sum->mailbox_at) sum->mailbox = t->mailbox, sum->mailbox_at = t->mailbox_at;
+        if (t->links_at > sum->links_at) sum->links = t->links, sum->links_at = t->links_at;
+    }
+}
+
+static void print_tallies(rl_rt *rt, FILE *out) {
+    rl_tally t = { 0 };
+    sum_tallies(rt, &t);
+    fprintf(out, "# HELP lunatic_process_signals_send Signals sent, messages among them\n# TYPE lunatic_process_signals_send counter\n"
+                 "lunatic_process_signals_send{" NODE ",process_kind=\"wasm\"} %llu\n", (unsigned long long)t.signals);
+    own(out, "lunatic_process_messages_outstanding", "gauge", "Messages in the mailbox that got the last one", t.mailbox);
+    own(out, "lunatic_process_links_alive", "gauge", "Links of the process whose links changed last", t.links);
+#define H(name, help, dist) \
+    fputs("# HELP lunatic_process_" name " " help "\n# TYPE lunatic_process_" name " histogram\n", out); \
+    print_dist("lunatic_process_" name, &dist, out);
+    H("messages_data_size", "Bytes of data messages", t.bytes)
+    H("messages_data_resources_count", "Resources of data messages", t.resources)
+    H("modules_compiled_duration", "Seconds for compiling a module that a process brought", t.compiling)
+#undef H
 }
 
 static void print_own(rl_rt *rt, FILE *out) {
@@ -229,6 +260,7 @@ static void print_own(rl_rt *rt, FILE *out) {
 
 void rl_metrics_print(rl_rt *rt, rl_metrics *m, FILE *out) {
     print_own(rt, out);
+    print_tallies(rt, out);
     pthread_mutex_lock(&m->lock);
     for (const series *s = m->first; s; s = s->next) print_series(s, out);
     pthread_mutex_unlock(&m->lock);

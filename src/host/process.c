@@ -20,6 +20,7 @@ typedef struct compiling {
     rl_job job;
     rl_flavour flavour;   /* of the processes that will be spawned from it */
     rl_compile_mode mode;
+    u64 ns;               /* it took */
     rl_prog *prog;        /* NULL: it failed, and d and missing say how */
     rl_diag d;
     char *missing;
@@ -30,10 +31,13 @@ typedef struct compiling {
 static void compile(rl_job *j) {
     compiling *c = RL_CONTAINER(j, compiling, job);
     rl_code *code;
-    if (rl_prog_load(c->bytes, c->size, &c->prog, &c->missing, &c->d)) return;
-    if (!rl_code_get(c->prog->module, c->flavour, c->mode, 0, &code, &c->d)) return;
-    rl_prog_put(c->prog);
-    c->prog = NULL;
+    u64 began = rl_os_now_ns();
+    rl_err e = rl_prog_load(c->bytes, c->size, &c->prog, &c->missing, &c->d);
+    if (!e && rl_code_get(c->prog->module, c->flavour, c->mode, 0, &code, &c->d)) {
+        rl_prog_put(c->prog);
+        c->prog = NULL;
+    }
+    c->ns = rl_os_now_ns() - began;
 }
 
 static void drop_compiling(rl_job *j) {
@@ -68,6 +72,7 @@ i32 rl_host_process_compile_module(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
     if (!j) return 0;
     compiling *c = RL_CONTAINER(j, compiling, job);
     rl_err e = c->prog ? rl_proc_add(p, RL_RES_MODULE, c->prog, &id) : RL_OK;
+    if (p->worker->tally) rl_dist_add(&p->worker->tally->compiling, (double)c->ns / 1e9);
     if (e) rl_diag_set(&c->d, e, "%s", rl_err_text(e));
     i32 result = e || !c->prog ? failed_with(h, id_ptr, &c->d, c->missing) : 0;
     if (!result) {

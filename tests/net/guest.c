@@ -186,6 +186,21 @@ RILLE_ENTRY(holder)(int64_t what) {
 // ---- metrics ----
 
 RILLE_ENTRY(nothing)(int64_t unused) { (void)unused; }
+RILLE_ENTRY(deaf)(int64_t unused) { (void)unused, rille_sleep(3600000); }
+
+// A linked process with two messages of 100 bytes that it does not receive, a module in one of them.
+static void send_things(void) {
+    static const uint8_t empty[] = { 0, 'a', 's', 'm', 1, 0, 0, 0 }, bytes[100];
+    uint64_t module;
+    int64_t p = rille_spawn_link("deaf", 0);
+    rille_process_compile_module(A(empty), sizeof empty, A(&module));
+    for (int i = 0; i < 2; i++) {
+        rille_message_create_data(0, 0);
+        rille_message_write_data(A(bytes), sizeof bytes);
+        if (i) rille_message_push_module((int64_t)module);
+        rille_message_send(p);
+    }
+}
 
 static void count_things(void) {
     static const char name[] = "guest.requests", gauge[] = "guest-level", histogram[] = "2 times", latin[] = "caf\xc3\xa9";
@@ -211,6 +226,7 @@ static void count_things(void) {
     rille_timer_cancel_timer(timer);
     int64_t p = rille_spawn("nothing", 0);
     while (rille_process_exists(p)) rille_sleep(1);
+    send_things();
 }
 
 int main(int argc, char **argv) {
