@@ -3,7 +3,8 @@
  * abandoned, so exactly one side drops it. A job that is not abandoned has a living process, hence a living worker to
  * tell. Finished jobs are told through a stack of the worker (w->told) that it empties when it looks at timers, because
  * only workers may make processes runnable. The pool outlives its runtime when a job does not end soon: threads are
- * detached and the last one frees it. To wait for a name server at the end of a program was not taken. */
+ * detached and the last one frees it. A job that takes long gives way in the middle (rl_job_breathe): it queues with its thread,
+ * so that endless ones share the threads that run with all others, in turn. To wait for a name server at the end of a program was not taken. */
 #include "src/jobs.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ typedef struct rl_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, gone;
     rl_job *first, **last;
-    u32 threads, idle, queued; /* idle threads have been told of as many jobs as are queued, at most */
+    u32 threads, idle, resting; /* the rest runs: RL_JOB_THREADS at most, but for those given up while they rested */
+    u32 queued;                 /* jobs, those that rest among them; as many idle threads, at most, have been told */
     bool closed; /* no job comes any more */
     bool left;   /* nor anybody: the last thread frees it */
 } rl_pool;
@@ -79,15 +81,39 @@ static void unqueue(rl_pool *p, rl_job *j) {
     p->queued--;
 }
 
-/* Under the lock: the next job, or NULL when this thread is to end. */
+static void enqueue(rl_pool *p, rl_job *j) {
+    j->next = NULL;
+    j->at = p->last;
+    *p->last = j;
+    p->last = &j->next;
+    p->queued++;
+}
+
+static u32 running(const rl_pool *p) { return p->threads - p->idle - p->resting; }
+
+/* j, no longer queued, goes on by its own thread. */
+static void resume(rl_pool *p, rl_job *j) {
+    pthread_cond_signal(j->resume);
+    j->resume = NULL;
+    p->resting--;
+}
+
+/* Under the lock: the next job that this thread is to run, or NULL when it is to end. */
 static rl_job *next_job(rl_pool *p) {
     struct timespec until = in_ms(IDLE_SECONDS * 1000);
-    int e = 0;
+    rl_job *j = NULL;
     p->idle++;
-    while (!p->first && !p->closed && e != ETIMEDOUT) e = pthread_cond_timedwait(&p->work, &p->lock, &until);
+    for (int e = 0; !j;) {
+        if (p->first && running(p) < RL_JOB_THREADS) {
+            unqueue(p, j = p->first);
+            if (j->resume) resume(p, j), j = NULL;
+        } else if (p->closed || e == ETIMEDOUT) {
+            break;
+        } else {
+            e = pthread_cond_timedwait(&p->work, &p->lock, &until);
+        }
+    }
     p->idle--;
-    rl_job *j = p->first;
-    if (j) unqueue(p, j);
     return j;
 }
 
@@ -132,22 +158,28 @@ static void *work(void *arg) {
     return NULL;
 }
 
-/* Under the lock. False: there is none and none can be had. */
-static bool need_thread(rl_pool *p) {
+/* Under the lock. */
+static bool add_thread(rl_pool *p) {
     pthread_t thread;
     pthread_attr_t attr;
     sigset_t all, old;
-    if (p->idle > p->queued || p->threads == RL_JOB_THREADS) return true;
+    if (p->threads == RL_JOB_STACKS) return false;
     sigfillset(&all);
     sigdelset(&all, SIGSEGV); /* a bug of ours still dumps core */
     sigdelset(&all, SIGBUS);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_BLOCK, &all, &old); /* signals are for the workers */
-    p->threads += !pthread_create(&thread, &attr, work, p);
+    int error = pthread_create(&thread, &attr, work, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);
-    return p->threads;
+    p->threads += !error;
+    return !error;
+}
+
+/* Under the lock. False: there is none and none can be had. */
+static bool need_thread(rl_pool *p) {
+    return p->idle > p->queued || running(p) >= RL_JOB_THREADS || add_thread(p) || p->threads;
 }
 
 /* ---- a process and its job ---- */
@@ -162,11 +194,7 @@ static bool queue(rl_pool *p, rl_job *j) {
     pthread_mutex_lock(&p->lock);
     bool room = need_thread(p);
     if (room) {
-        j->next = NULL;
-        j->at = p->last;
-        *p->last = j;
-        p->last = &j->next;
-        p->queued++;
+        enqueue(p, j);
         pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->lock);
@@ -181,6 +209,7 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job
     j->pool = p->worker->rt->pool;
     j->worker = p->worker;
     j->at = NULL;
+    j->resume = NULL;
     j->abandoned = false;
     atomic_init(&j->done, false);
     j->wake = c ? rl_msg_new(RL_SIG_JOB_DONE, 0, p->id) : NULL;
@@ -205,6 +234,7 @@ void rl_job_leave(rl_pool *p, rl_job *j, void (*drop_job)(rl_job *j)) {
     j->worker = NULL;
     j->wake = NULL;
     j->at = NULL;
+    j->resume = NULL;
     j->abandoned = true;
     if (!queue(p, j)) drop(j);
 }
@@ -235,14 +265,47 @@ void rl_job_abandon(rl_job *j) {
     rl_pool *p = j->pool;
     pthread_mutex_lock(&p->lock);
     /* relaxed: under the lock that orders it */
-    bool running = !j->at && !atomic_load_explicit(&j->done, memory_order_relaxed);
+    bool runs = j->resume || (!j->at && !atomic_load_explicit(&j->done, memory_order_relaxed));
     if (j->at) unqueue(p, j);
-    if (running) {
+    if (j->resume) resume(p, j); /* one more than may run, but it ends soon */
+    if (runs) {
         j->abandoned = true;
         if (j->cancel) j->cancel(j);
     }
     pthread_mutex_unlock(&p->lock);
-    if (!running) drop(j);
+    if (!runs) drop(j);
+}
+
+/* Under the lock: gives this thread's place to whoever is first in the queue, or, when no thread can be had for that one,
+ * to the first that rests there. False: to nobody. */
+static bool give_place(rl_pool *p) {
+    rl_job *j = p->first;
+    if (!j || running(p) < RL_JOB_THREADS) return false; /* nobody waits, or there is room for them */
+    if (!j->resume && (p->idle || add_thread(p))) {
+        pthread_cond_signal(&p->work);
+        return true;
+    }
+    while (j && !j->resume) j = j->next;
+    if (!j) return false;
+    unqueue(p, j);
+    resume(p, j);
+    return true;
+}
+
+bool rl_job_breathe(rl_job *j) {
+    rl_pool *p = j->pool;
+    pthread_mutex_lock(&p->lock);
+    if (!j->abandoned && give_place(p)) {
+        pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+        p->resting++;
+        j->resume = &cond;
+        enqueue(p, j);
+        while (j->resume) pthread_cond_wait(&cond, &p->lock);
+        pthread_cond_destroy(&cond);
+    }
+    bool wanted = !j->abandoned;
+    pthread_mutex_unlock(&p->lock);
+    return wanted;
 }
 
 /* To a process whether others know it or not: a start function may wait for a job. */

@@ -30,7 +30,8 @@
 struct rl_rt;
 struct rl_worker;
 
-#define RL_JOB_THREADS 16u /* most at a time, of one runtime */
+#define RL_JOB_THREADS 16u /* most that run at a time, of one runtime */
+#define RL_JOB_STACKS 256u /* most that there are: the others rest in the middle of a job */
 
 typedef struct rl_job {
     /* run: on a thread of the pool; may block; touches only what the job owns. drop: releases the job and all it owns;
@@ -42,6 +43,7 @@ typedef struct rl_job {
     void (*cancel)(struct rl_job *j);
     /* the rest is the pool's, under its lock unless it says otherwise */
     struct rl_job *next, **at; /* in the queue; at NULL: not there */
+    pthread_cond_t *resume;    /* of one that rests in the queue; else NULL */
     struct rl_pool *pool;
     struct rl_worker *worker;  /* that will be told */
     rl_msg *wake;              /* what it will be told, made beforehand so that it cannot fail */
@@ -57,6 +59,9 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop)(rl
  * once, the process parks and the call will be repeated, or it traps; or, with h->wait.timed_out set, the deadline passed and the
  * job was given up: say so to the guest after rl_host_done. The deadline of the first call counts; INT64_MAX: none. */
 rl_job *rl_job_wait(rl_host *h, i64 deadline_ns);
+/* For a run that takes long, every now and then: when jobs wait and all threads are busy, it rests behind them. False: j was
+ * given up, end soon. */
+bool rl_job_breathe(rl_job *j);
 /* Gives j up, wherever it is: it is dropped, now or at its end. NULL is fine. */
 void rl_job_abandon(rl_job *j);
 

@@ -27,6 +27,7 @@ typedef struct connection {
     sqlite3 *db;
     struct rl_wasi *files;          /* what it may open: a view of its own */
     struct rl_pool *pool;
+    struct work *now;               /* that runs, on a thread of the pool; else NULL */
     statement *first;
 } connection;
 
@@ -68,7 +69,9 @@ static void put(connection *c) {
 static void work_run(rl_job *j) {
     work *w = RL_CONTAINER(j, work, job);
     rl_sqlite_may(w->c->files);
+    w->c->now = w;
     w->run(w);
+    w->c->now = NULL;
     rl_sqlite_may(NULL);
 }
 
@@ -141,6 +144,14 @@ static int authorize(void *env, int action, const char *a, const char *b, const 
     return SQLITE_OK;
 }
 
+#define BREATH 20000 /* instructions of SQLite's between two; about a millisecond */
+
+/* Long queries give way to others, and one whose process is gone ends even if the interruption came before it began. */
+static int breathe(void *env) {
+    connection *c = env;
+    return c->now && !rl_job_breathe(&c->now->job);
+}
+
 static void run_open(work *w) {
     const char *why = rl_sqlite_load();
     connection *c = w->c;
@@ -159,6 +170,7 @@ static void run_open(work *w) {
     rl_sql.db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL); /* nor a file's schema call what it must not */
     rl_sql.limit(c->db, SQLITE_LIMIT_WORKER_THREADS, 0);
     rl_sql.set_authorizer(c->db, authorize, NULL);
+    rl_sql.progress_handler(c->db, BREATH, breathe, c);
 }
 
 static bool start_open(rl_host *h, const char *path, u32 len) {

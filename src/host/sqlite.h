@@ -10,7 +10,7 @@
 /* The library's functions, valid once rl_sqlite_load has succeeded: rl_sql.step(s) is sqlite3_step(s). */
 #define RL_SQLITE_FUNCS(F)                                                                                                \
     F(libversion_number) F(threadsafe) F(config) F(initialize) F(vfs_find) F(vfs_register) F(open_v2) F(close)            \
-    F(db_config) F(limit) F(set_authorizer) F(interrupt) F(txn_state) F(prepare_v2) F(exec) F(step) F(reset) F(finalize)  \
+    F(db_config) F(limit) F(set_authorizer) F(interrupt) F(progress_handler) F(txn_state) F(prepare_v2) F(exec) F(step) F(reset) F(finalize)  \
     F(bind_null) F(bind_blob64) F(bind_text64) F(bind_double) F(bind_int64) F(bind_parameter_index) F(changes)            \
     F(errcode) F(errmsg) F(column_count) F(column_name) F(column_type) F(column_bytes) F(column_blob) F(column_text)      \
     F(column_double) F(column_int64)

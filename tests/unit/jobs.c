@@ -1,4 +1,4 @@
-/* Jobs: done before or after the process parks, given up while queued, running and done, many at once, and a runtime that
+/* Jobs: done before or after the process parks, given up while queued, running, resting and done, many at once, and a runtime that
  * ends before its jobs. */
 #include "src/jobs.h"
 
@@ -82,6 +82,10 @@ static job *start(rl_proc *p, _Atomic bool *gate) {
 static bool until(_Atomic u32 *count, u32 value) {
     for (u32 i = 0; i < 50000 && atomic_load(count) != value; i++) usleep(100);
     return atomic_load(count) == value;
+}
+static bool until_least(_Atomic u32 *count, u32 value) {
+    for (u32 i = 0; i < 100000 && atomic_load(count) < value; i++) usleep(100);
+    return atomic_load(count) >= value;
 }
 /* What the scheduler does until p is to run again. */
 static void sleep_until_told(rl_proc *p) {
@@ -204,6 +208,56 @@ static void many(void **state) {
     assert_int_equal(atomic_load(&drops), COUNT);
 }
 
+/* Jobs without an end take turns, let others through, and end when they are given up, wherever they are. */
+static _Atomic u32 turns[300];
+static void run_endless(rl_job *j) {
+    job *t = RL_CONTAINER(j, job, job);
+    do {
+        atomic_fetch_add(&turns[t->answer], 1);
+        usleep(200);
+    } while (rl_job_breathe(j));
+}
+
+static void endless(void **state) {
+    (void)state;
+    enum { COUNT = 3 * RL_JOB_THREADS };
+    static rl_proc p[COUNT + 1];
+    for (u32 i = 0; i < COUNT; i++) {
+        job *t = calloc(1, sizeof *t);
+        t->answer = (int)i;
+        proc_init(&p[i], i + 1);
+        rl_job_start(&p[i].host, &t->job, run_endless, drop);
+    }
+    proc_init(&p[COUNT], COUNT + 1);
+    start(&p[COUNT], NULL);
+    sleep_until_told(&p[COUNT]);
+    finished(&p[COUNT]);
+    proc_fini(&p[COUNT]);
+    for (u32 i = 0; i < COUNT; i++) assert_true(until_least(&turns[i], 20));
+    for (u32 i = 0; i < COUNT; i++) proc_fini(&p[i]);
+    assert_true(until(&drops, COUNT + 1));
+}
+
+/* More than there may be stacks: those behind them wait. */
+static void too_many_endless(void **state) {
+    (void)state;
+    enum { COUNT = RL_JOB_STACKS + 20 };
+    static rl_proc p[COUNT];
+    for (u32 i = 0; i < COUNT; i++) {
+        job *t = calloc(1, sizeof *t);
+        t->answer = (int)i;
+        atomic_store(&turns[i], 0);
+        proc_init(&p[i], i + 1);
+        rl_job_start(&p[i].host, &t->job, run_endless, drop);
+    }
+    for (u32 i = 0; i < RL_JOB_STACKS; i++) assert_true(until_least(&turns[i], 2));
+    u32 begun = 0;
+    for (u32 i = 0; i < COUNT; i++) begun += atomic_load(&turns[i]) > 0;
+    assert_int_equal(begun, RL_JOB_STACKS);
+    for (u32 i = 0; i < COUNT; i++) proc_fini(&p[i]);
+    assert_true(until(&drops, COUNT));
+}
+
 /* The runtime goes while a job runs that cannot be cancelled. */
 static void runtime_gone(void **state) {
     (void)state;
@@ -224,6 +278,7 @@ static void runtime_gone(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = { TEST(waits), TEST(done_at_once), TEST(parked_process_is_queued), TEST(too_late),
-                                        TEST(given_up_when_done), TEST(many), TEST(runtime_gone) };
+                                        TEST(given_up_when_done), TEST(many), TEST(endless), TEST(too_many_endless),
+                                        TEST(runtime_gone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
