@@ -21,14 +21,20 @@ static const char *fill(const rl_lib *l, void *so) {
     return NULL;
 }
 
+/* Why it was not opened, unless it is not there. */
+static const char *reason(void) {
+    const char *text = dlerror(), *last = text ? strrchr(text, ':') : NULL;
+    return last && strcmp(last, ": No such file or directory") ? last : "";
+}
+
 static bool load(rl_lib *l) {
     void *so = dlopen(l->file, RTLD_NOW | RTLD_LOCAL);
     const char *missing = so ? fill(l, so) : NULL;
     if (so && !missing && (!l->init || l->init())) return true;
     if (!l->why[0]) /* once, as others may be reading it */
         snprintf(l->why, sizeof l->why, missing ? "%s needs a newer %s (Debian package %s): it lacks %s"
-                 : so ? "%s: %s (Debian package %s) cannot be initialised" : "%s needs the library %s (Debian package %s)",
-                 l->purpose, l->file, l->package, missing);
+                 : so ? "%s: %s (Debian package %s) cannot be initialised" : "%s needs the library %s (Debian package %s)%s",
+                 l->purpose, l->file, l->package, missing ? missing : so ? "" : reason());
     return false;
 }
 

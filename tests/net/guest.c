@@ -303,6 +303,19 @@ int main(int argc, char **argv) {
         rille_sleep(100);
         say("all gone");
         rille_sleep(3600000);
+    } else if (!strcmp(scene, "starve")) { // connects until no descriptor is left; what else says then; and after one is closed
+        uint64_t id = 0, last = 0;
+        int32_t r;
+        while (!(r = rille_networking_tcp_connect(4, A(loopback), number, 0, 0, 5000, A(&id)))) last = id;
+        say("connect: %s", how(r, id));
+        resolve(argv[3], -1);
+        r = rille_networking_tls_connect(A("127.0.0.1"), 9, number, 5000, A(&id), 0, 0);
+        say("tls: %s", how(r, id));
+        r = rille_networking_udp_bind(4, A(loopback), 0, 0, 0, A(&id));
+        say("udp: %s", how(r, id));
+        listen_on(loopback, 0);
+        rille_networking_drop_tcp_stream((int64_t)last);
+        connect_to(loopback, number);
     } else if (!strcmp(scene, "kill")) { // one that listens, one that is connected, one that is connecting
         int64_t p[3] = {rille_spawn("holder", 1), rille_spawn("holder", 2 * number), rille_spawn("holder", 2 * atoi(argv[3]))};
         rille_sleep(300);

@@ -101,9 +101,9 @@ def measure_one(command, client, mode, n, seconds, cores):
 def measure_idle(command, client, n):
     """Bytes of the server's memory for each of n connections that have said something once; or None."""
     s = Server(command, "echo", None)
+    began = s.memory()
     c = subprocess.Popen([client, s.port, str(n), "0", "idle"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        began = s.memory()
         return (s.memory() - began) / n if c.stdout.readline().startswith("idle") else None
     finally:
         c.kill(), c.communicate()
