@@ -5,8 +5,9 @@
  *
  * echo: 64 bytes, which come back. http: a GET with keep-alive, answered with a Content-Length. churn: as echo, but with
  * a new connection for every request. idle: every connection echoes once and stays, until standard input ends; prints
- * "idle". Else prints requests a second and the 50th and 99th percentile of the answers' times in
- * microseconds, "requests REQS p50 US p99 US". */
+ * "idle". Else prints requests a second, the 50th and 99th percentile of the answers' times in microseconds, and the most
+ * answers, in multiples of CONNECTIONS, that others got while one waited: "requests REQS p50 US p99 US total N turns T". A
+ * fair server's turns are hardly more than one, on a busy machine too. Nothing counts before every connection had an answer. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,12 +29,14 @@ static char request[256];
 static size_t request_len;
 static bool http, churn, idle;
 static int epoll;
-static uint64_t requests, buckets[64 * 64]; /* times: 64 steps per power of two of nanoseconds */
+static int served; /* connections that had an answer */
+static uint64_t longest, requests, buckets[64 * 64]; /* times: 64 steps per power of two of nanoseconds */
 
 typedef struct conn {
     int fd;
     size_t got, want; /* of the answer; http: want 0 until the header is there */
-    uint64_t start;
+    uint64_t start, before; /* before: all answers when it asked */
+    bool served;
     char head[1024];
 } conn;
 
@@ -67,6 +70,7 @@ static void ask(conn *c) {
     c->got = 0;
     c->want = http ? 0 : request_len;
     c->start = now();
+    c->before = requests;
     if (send(c->fd, request, request_len, MSG_NOSIGNAL) != (ssize_t)request_len) die("send");
 }
 
@@ -83,6 +87,9 @@ static void open_one(conn *c) {
 }
 
 static void finish(conn *c) {
+    if (requests - c->before > longest) longest = requests - c->before;
+    served += !c->served;
+    c->served = true;
     record(now() - c->start);
     if (churn) {
         struct linger hard = {1, 0}; /* no port is left in TIME_WAIT */
@@ -141,16 +148,17 @@ int main(int argc, char **argv) {
     uint64_t start = now(), warm = start + 200000000u, end = warm + (uint64_t)(seconds * 1e9);
     bool counting = false;
     for (uint64_t t; (t = now()) < end;) {
-        if (!counting && t >= warm) {
+        if (!counting && t >= warm && served == count) {
             counting = true;
-            requests = 0;
+            requests = longest = 0;
+            for (int i = 0; i < count; i++) c[i].before = 0;
             memset(buckets, 0, sizeof buckets);
             start = t;
         }
         int n = epoll_wait(epoll, ev, 256, 100);
         for (int i = 0; i < n; i++) ready(ev[i].data.ptr);
     }
-    printf("requests %.0f p50 %.1f p99 %.1f total %llu\n", (double)requests / ((double)(now() - start) / 1e9), percentile(0.5),
-           percentile(0.99), (unsigned long long)requests);
+    printf("requests %.0f p50 %.1f p99 %.1f total %llu turns %.2f\n", (double)requests / ((double)(now() - start) / 1e9), percentile(0.5),
+           percentile(0.99), (unsigned long long)requests, (double)longest / count);
     return 0;
 }
