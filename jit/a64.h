@@ -132,6 +132,8 @@ static inline u32 a64_blr(u32 a) { return 0xd63f0000 | a << 5; }
 static inline u32 a64_ret(void) { return 0xd65f03c0; }
 static inline u32 a64_adr(u32 d, i32 rel) { return 0x10000000 | ((u32)rel & 3) << 29 | ((u32)rel >> 2 & 0x7ffff) << 5 | d; }
 static inline u32 a64_nop(void) { return 0xd503201f; }
+static inline u32 a64_bti_c(void) { return 0xd503245f; } /* may be called, or jumped to through x16 and x17; else a no-op */
+static inline u32 a64_bti_j(void) { return 0xd503249f; } /* may be jumped to */
 static inline u32 a64_udf(void) { return 0; }
 
 /* ---- floats: f64 chooses double ---- */
@@ -167,6 +169,9 @@ static inline u32 a64_vbit(u32 d, u32 a, u32 mask) { return 0x6ea01c00 | mask <<
 static inline u32 a64_vbif(u32 d, u32 a, u32 mask) { return 0x6ee01c00 | mask << 16 | a << 5 | d; } /* outside of mask */
 static inline u32 a64_vcnt(u32 d, u32 a) { return 0x0e205800 | a << 5 | d; }             /* cnt d.8b, a.8b    */
 static inline u32 a64_vaddv(u32 d, u32 a) { return 0x0e31b800 | a << 5 | d; }            /* addv b, a.8b      */
+
+/* Landing pads where code is reached by blr and br: the processor has BTI, which code memory then asks for. */
+extern bool rl_a64_pads;
 
 struct rl_masm;
 /* masm_a64.c: v in some register, x17 unless the loop has one that keeps it. */

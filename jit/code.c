@@ -289,6 +289,7 @@ static const void *import_thunk(rl_code *c, u32 func) {
     const void *p = NULL;
     if (rl_masm_init(&a, c->flavour)) {
         rl_masm_room(&a, 64);
+        rl_masm_landing(&a, true);
         rl_masm_ld(&a, RL_LD_64, RL_REG_FUNC, rl_mem_at(RL_REG_INST, (i32)(c->layout.imports + 8 * func)));
         rl_masm_tailm(&a, rl_mem_at(RL_REG_FUNC, offsetof(rl_func, xcode)));
         if (!a.failed) p = rl_code_publish(a.base, rl_masm_pos(&a));

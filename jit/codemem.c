@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "jit/engine.h"
 #include "src/base/once.h"
 #include "src/base/os.h"
 
@@ -47,7 +48,7 @@ static bool open_memfd(size_t size) {
     if (fd < 0) fd = memfd_create("rille-code", MFD_CLOEXEC);
     if (fd < 0) return false;
     if (ftruncate(fd, (off_t)size) == 0) {
-        void *p = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        void *p = mmap(NULL, size, rl_engine_code_prot(), MAP_SHARED | MAP_NORESERVE, fd, 0);
         if (p != MAP_FAILED) {
             arena = p;
             return true;
@@ -105,7 +106,7 @@ static bool blank(u8 *at, size_t size) {
         return true;
     }
     if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at - arena, (off_t)size)) return false;
-    return mmap(at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, at - arena) != MAP_FAILED;
+    return mmap(at, size, rl_engine_code_prot(), MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, at - arena) != MAP_FAILED;
 }
 
 bool rl_codemem_open(u8 *at, size_t size) {
@@ -130,7 +131,7 @@ static bool flip_write(u8 *at, const void *code, size_t size) {
     size_t whole = rl_align(size, rl_os_page());
     if (mprotect(at, whole, PROT_READ | PROT_WRITE)) return false;
     memcpy(at, code, size);
-    return mprotect(at, whole, PROT_READ | PROT_EXEC) == 0;
+    return mprotect(at, whole, rl_engine_code_prot()) == 0;
 }
 
 static bool copy_write(u8 *at, const void *code, size_t size) {
@@ -166,7 +167,7 @@ bool rl_codemem_seal(u8 *at, size_t used, size_t size) {
         if (mprotect(at + whole, size - whole, PROT_NONE)) return false;
         rl_os_discard(at + whole, size - whole);
     }
-    if (whole && mprotect(at, whole, PROT_READ | PROT_EXEC)) return false;
+    if (whole && mprotect(at, whole, rl_engine_code_prot())) return false;
     synchronise(at, used);
     return true;
 }

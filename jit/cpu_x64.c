@@ -1,6 +1,7 @@
 /* What this x86-64 processor and system offer; read once, before any compilation, into the record that the
  * macro-assembler asks. Apart from it, because listings are made on other machines too. */
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/platform/x86.h>
 
 #include "jit/engine.h"
@@ -23,6 +24,8 @@ bool rl_masm_supported(const char **missing) {
     if (missing) *missing = what;
     return !what;
 }
+
+int rl_engine_code_prot(void) { return PROT_READ | PROT_EXEC; }
 
 /* May user code write the segment base? AT_HWCAP2 bit 1. */
 bool rl_engine_has_gs(void) { return getauxval(AT_HWCAP2) & 2; }

@@ -306,13 +306,14 @@ static void emit_br_table(rl_emitter *e) {
         u32 table = rl_masm_switch(&e->m, index, n);
         for (u32 i = 0; i < n; i++) {
             rl_ctl *c = &e->ctls[e->nctls - 1 - rl_emit_u32(e)];
-            if (edge_is_bare(e, c)) {
+            if (edge_is_bare(e, c) && rl_masm_may_switch_to(edge_label(e, c))) {
                 rl_masm_switch_entry(&e->m, table, i, edge_label(e, c));
                 continue;
             }
             if (c->adapter < 0) { /* one adapter per target, right here: nothing falls into it */
                 rl_masm_room(&e->m, 256);
                 c->adapter = (i32)rl_masm_pos(&e->m);
+                rl_masm_landing(&e->m, false);
                 jump_edge(e, c);
             }
             rl_masm_switch_entry(&e->m, table, i, &(rl_label){ c->adapter, 0 });
@@ -823,6 +824,7 @@ static rl_err emit_once(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
 
 rl_err rl_emit_func(rl_emitter *e, u32 index, rl_emitted *out, rl_diag *d) {
     e->m.far = false;
+    e->m.landing = e->entries || e->mod->func_slot[index] != UINT32_MAX;
     e->m.near = e->mod->funcs[index].body_len < NEAR_BODY;
     RL_TRY(emit_once(e, index, out, d));
     if (RL_LIKELY(!e->m.too_far)) return RL_OK;

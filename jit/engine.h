@@ -9,6 +9,7 @@
  * threads that run guest code call rl_trap_thread_init. */
 rl_err rl_engine_init(rl_diag *d);
 
+int rl_engine_code_prot(void); /* how code memory is mapped when it may be run: PROT_READ, PROT_EXEC, and PROT_BTI where it counts */
 bool rl_engine_has_gs(void); /* user code may write the segment base (x86-64) */
 
 #endif

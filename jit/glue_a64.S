@@ -17,14 +17,16 @@
 #define EXIT_GROW 32
 #define EXIT_HOST 16
 
-#define GLOBAL(name) .globl name; .hidden name; .type name, %function; .balign 32; name:
+/* Each begins with a landing pad: it is called by C, or jumped to by code that may have pages that want them. */
+#define BTI_C hint #34
+#define BTI_J hint #36
+#define GLOBAL(name) .globl name; .hidden name; .type name, %function; .balign 32; name: BTI_C;
 #define END(name) .size name, . - name
 
     .text
 
 /* int rl_glue_enter(rl_exec *x): resumes the guest at the address on top of its stack. */
 GLOBAL(rl_glue_enter)
-    hint #34                          /* bti c */
     stp x29, x30, [sp, #-96]!
     stp x19, x20, [sp, #16]
     stp x21, x22, [sp, #32]
@@ -62,7 +64,6 @@ END(rl_glue_enter)
 
 /* void rl_glue_set_base(void *base): no segment base here. */
 GLOBAL(rl_glue_set_base)
-    hint #34
     ret
 END(rl_glue_set_base)
 
@@ -78,6 +79,7 @@ GLOBAL(rl_glue_host_left)
     .type rl_glue_trap, %function
 rl_glue_leave:
 rl_glue_trap:
+    BTI_C
     ldr x9, [x16, #X_HOST_SP]
     mov sp, x9
     ldr w0, [x16, #X_EXIT]
@@ -137,6 +139,7 @@ END(rl_glue_grow)
 GLOBAL(rl_glue_yield)
     save_all EXIT_YIELD
 yield_back:                           /* x26 to x29 as rl_glue_enter left them */
+    BTI_J
     everything ldp, ldr
     add sp, sp, #Y_SIZE
     ret
@@ -192,3 +195,9 @@ lazy_slow:
 END(rl_glue_lazy)
 
     .section .note.GNU-stack, "", %progbits
+/* The linker may mark a program whose other parts say so too as one with landing pads (GNU property, BTI). */
+    .section .note.gnu.property, "a"
+    .balign 8
+    .word 4, 16, 5                    /* sizes of name and contents, NT_GNU_PROPERTY_TYPE_0 */
+    .asciz "GNU"
+    .word 0xc0000000, 4, 1, 0         /* AARCH64_FEATURE_1_AND, size, BTI, padding */

@@ -187,6 +187,7 @@ void rl_layout_of(const rl_module *m, rl_layout *out) {
 
 static void set_record(rl_func *r, rl_instance *i, u32 index) {
     rl_proto *p = i->module->funcs[index].proto;
+    rl_assert(i->module->func_slot[index] != UINT32_MAX); /* else its code does not expect to be called by address */
     *r = (rl_func){ .code = rl_code_entry(i->code, index), .xcode = rl_stub_get(p, RL_STUB_CROSS), .inst = i,
                     .type_id = p->id, .index = index, .proto = p };
 }

@@ -34,6 +34,7 @@ typedef struct rl_masm {
     u32 nlabel_uses, label_uses_cap;
     bool far;                  /* in: branches reach everywhere, at the price of longer code */
     bool too_far;              /* out: some branch did not reach; assemble the function again with `far` */
+    bool landing;              /* in: the function may be called through its address, not only by name */
     bool near;                 /* in: the function is small; every branch is expected to reach (aarch64: 32 KiB) */
     u32 zero_at;               /* an instruction that compares register zero_reg with 0 ends here; 0: none (aarch64) */
     u8 zero_reg, zero_bit;     /* zero_bit: only that bit of it; 64: all of it */
@@ -104,7 +105,7 @@ bool rl_masm_div_fixed(void);                            /* division is in RL_RE
 bool rl_masm_has_memops(void);                         /* rl_masm_binm and friends exist as one instruction */
 bool rl_masm_can_wrap32(const rl_masm *m);
 bool rl_masm_lea_ok(u8 scale);                         /* rl_masm_lea takes base + index << scale + disp */
-void rl_masm_assume_all(void);                         /* for listings: as if the CPU had every feature that is used */
+void rl_masm_assume_all(bool pads);                    /* for listings: as if the CPU had every feature that is used */
 void rl_masm_detect(void);                             /* (cpu_*.c) reads its features, once, before anything else */
 bool rl_masm_supported(const char **missing);          /* (cpu_*.c) false: CPU lacks what every build needs; names it */
 
@@ -157,6 +158,10 @@ void rl_masm_fselect(rl_masm *m, rl_type t, rl_cc cc, u8 d, u8 a, u8 b);
 void rl_masm_jmp(rl_masm *m, rl_label *l);
 void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l);
 void rl_masm_bind(rl_masm *m, rl_label *l);                       /* here; patches the chain */
+/* Where an address is jumped to, or called, processors may want an instruction that says so (aarch64: BTI). It precedes
+ * labels of switches where they are bound, and functions with m->landing; elsewhere it is asked for. */
+void rl_masm_landing(rl_masm *m, bool called);
+bool rl_masm_may_switch_to(const rl_label *l);                    /* else only to code that starts with rl_masm_landing */
 /* Jumps to table[index]; index (32 bits, < n) is destroyed; the table of n code offsets follows in the code. Entry i
  * is to be filled by rl_masm_switch_entry(m, table, i, label) at any time before the function ends. */
 u32 rl_masm_switch(rl_masm *m, u8 index, u32 n);

@@ -20,6 +20,8 @@
 #define S3 14u   /* x14 */
 #define ALL_BITS 64u /* of a register, compared with zero */
 
+bool rl_a64_pads;
+
 static inline void put(rl_masm *m, u32 word) {
     rl_store32(m->p, word);
     m->p += 4;
@@ -270,7 +272,7 @@ bool rl_masm_can_wrap32(const rl_masm *m) {
     return false;
 }
 bool rl_masm_lea_ok(u8 scale) { return scale <= 3; }
-void rl_masm_assume_all(void) {}
+void rl_masm_assume_all(bool pads) { rl_a64_pads = pads; }
 
 /* ---- moves and memory ---- */
 
@@ -629,15 +631,30 @@ void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l) {
     branch_cond(m, cond_of[cc], l);
 }
 
+void rl_masm_landing(rl_masm *m, bool called) {
+    if (rl_a64_pads) put(m, called ? a64_bti_c() : a64_bti_j());
+}
+bool rl_masm_may_switch_to(const rl_label *l) { return !rl_a64_pads || l->pos < 0; }
+
+static bool used_by_switch(const rl_masm *m, u32 use) {
+    while (use && !(m->label_uses[use - 1].at & RL_TABLE_ENTRY)) use = m->label_uses[use - 1].next;
+    return use;
+}
+
 void rl_masm_bind(rl_masm *m, rl_label *l) {
-    u32 here = rl_masm_pos(m), use = l->chain;
+    u32 use = l->chain, pad = rl_masm_pos(m);
+    if (rl_a64_pads && used_by_switch(m, use)) {
+        rl_masm_room(m, 64);
+        rl_masm_landing(m, false);
+    }
+    u32 here = rl_masm_pos(m);
     l->pos = (i32)here;
     l->chain = 0;
     m->zero_at = 0; /* others arrive here */
     if (RL_UNLIKELY(m->failed)) return;
     for (; use; use = m->label_uses[use - 1].next) {
         u32 at = m->label_uses[use - 1].at, pos = at & ~RL_TABLE_ENTRY;
-        if (at & RL_TABLE_ENTRY) rl_store32(m->base + pos, here - rl_masm_table_of(m, pos));
+        if (at & RL_TABLE_ENTRY) rl_store32(m->base + pos, pad - rl_masm_table_of(m, pos));
         else if (!aim(m->base + pos, (i64)here - pos)) m->too_far = true;
     }
 }
@@ -869,6 +886,7 @@ u32 rl_masm_prologue(rl_masm *m, u32 end_pos, u32 frame, bool check, u32 saved, 
     u32 fp = A64(RL_REG_FP), rel = 0;
     rl_assert((i32)saves - (i32)frame == saves_at(saved));
     m->p = buf; /* the writers above only know m->p; positions do not matter to them */
+    if (m->landing) rl_masm_landing(m, true);
     put(m, a64_pair(A64_STP_PRE, fp, 30, A64_SP, -16));
     put(m, a64_addi(A64_ADD, 1, fp, A64_SP, 0));
     add_imm(m, 1, A64_SP, A64_SP, -(i64)frame, S1);

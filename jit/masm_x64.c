@@ -107,7 +107,8 @@ bool rl_masm_div_fixed(void) { return true; }
 bool rl_masm_has_memops(void) { return true; }
 bool rl_masm_can_wrap32(const rl_masm *m) { return m->flavour == RL_FLAVOUR_GUARDED_GS; }
 bool rl_masm_lea_ok(u8 scale) { return scale <= 3; }
-void rl_masm_assume_all(void) {
+void rl_masm_assume_all(bool pads) {
+    (void)pads;
     rl_x64_cpu = (x64_cpu){ .avx = true, .bmi2 = true, .tzcnt = true, .lzcnt = true, .popcnt = true, .sse41 = true };
 }
 
@@ -528,6 +529,10 @@ void rl_masm_jcc(rl_masm *m, rl_cc cc, rl_label *l) {
     }
     m->p = p;
 }
+
+/* Linux does not look at endbr64 in user programs. */
+void rl_masm_landing(rl_masm *m, bool called) { (void)m, (void)called; }
+bool rl_masm_may_switch_to(const rl_label *l) { return (void)l, true; }
 
 void rl_masm_bind(rl_masm *m, rl_label *l) {
     u32 here = rl_masm_pos(m), at = l->chain;

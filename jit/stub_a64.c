@@ -127,6 +127,7 @@ static void overflow_grow(rl_masm *m, rl_label *overflow, rl_label *again, i32 s
 /* [sp + 8] = rl_func; the pair becomes the outermost frame. x19 to x25 are free: rl_glue_enter has saved the host's. */
 static void entry_stub(rl_masm *m, const rl_proto *t) {
     rl_label overflow = RL_LABEL_INIT, again = RL_LABEL_INIT;
+    rl_masm_landing(m, true);
     ld(m, RL_REG_FUNC, rl_mem_at(RL_REG_SP, 8));
     put(m, a64_pair(A64_STP, A64_ZR, A64_ZR, A64_SP, 0)); /* no return address, no outer frame */
     lea(m, RL_REG_FP, RL_REG_SP, 0);
@@ -176,6 +177,7 @@ static void callee_saved(rl_masm *m, u32 pair) {
 /* Makes the frame and stores what a retry needs. Stack arguments stay where they are, except for GENERIC, which wants
  * all in one array. */
 static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, i32 frame, rl_label *overflow, rl_label *again) {
+    rl_masm_landing(m, true);
     put(m, a64_pair(A64_STP_PRE, 29, 30, A64_SP, -16));
     lea(m, RL_REG_FP, RL_REG_SP, 0);
     rl_masm_bind(m, again);
@@ -195,6 +197,7 @@ static void host_frame(rl_masm *m, const rl_proto *t, bool generic, u32 nslots, 
 static void host_leave(rl_masm *m, i32 frame) {
     lea(m, RL_REG_SP, RL_REG_SP, -16);
     u32 retry = rl_masm_pos(m);
+    rl_masm_landing(m, false);
     lea(m, RL_REG_FP, RL_REG_SP, frame + 16);
     put(m, a64_adr(A64(A), (i32)(retry - rl_masm_pos(m))));
     st(m, A, rl_mem_at(RL_REG_SP, 0));
@@ -285,6 +288,7 @@ enum { F_CALLER = -16, F_CROSS = 16 };
 
 /* x0 = record, x16 = callee's instance. */
 static void cross_frame(rl_masm *m, const rl_proto *t, rl_label *overflow, rl_label *again) {
+    rl_masm_landing(m, true);
     put(m, a64_pair(A64_STP_PRE, 29, 30, A64_SP, -16));
     lea(m, RL_REG_FP, RL_REG_SP, 0);
     put(m, a64_pair(A64_STP_PRE, A64(RL_REG_INST), A64(RL_REG_BASE), A64_SP, F_CALLER));
@@ -333,12 +337,12 @@ void rl_masm_stub(rl_masm *m, const rl_proto *p, rl_stub kind) {
     else host_stub(m, p, kind);
 }
 
-/* adr x16, record; ldr x17, glue; br x17; padding; record; glue */
+/* bti c; adr x16, record; ldr x17, glue; br x17; record; glue */
 void rl_masm_lazy_stub(rl_masm *m, const void *code, u32 func) {
-    put(m, a64_adr(A64(X), 16));
-    put(m, A64_LDR_LITX | (28u >> 2) << 5 | 17);
+    put(m, a64_bti_c()); /* always: there is room for it */
+    put(m, a64_adr(A64(X), 12));
+    put(m, A64_LDR_LITX | (24u >> 2) << 5 | 17);
     put(m, a64_br(17));
-    put(m, a64_udf());
     rl_store64(m->p, (u64)(uintptr_t)code);
     rl_store64(m->p + 8, func);
     rl_store64(m->p + 16, (u64)(uintptr_t)&rl_glue_lazy);

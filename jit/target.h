@@ -8,7 +8,8 @@
 typedef struct rl_target {
     rl_convention convention;
     rl_flavour guarded;        /* the guarded flavour where the system has everything */
-    void (*assume_all)(void);  /* code for a processor with every feature that is used, whatever this one has */
+    void (*assume_all)(bool pads); /* code for a processor with every feature that is used, whatever this one has;
+                                    * with landing pads only when asked, as they are in the way of reading */
     rl_emitter *(*emitter_new)(const rl_module *, rl_flavour, const rl_layout *, const rl_compile_options *, const void *const *);
     rl_err (*emit)(rl_emitter *, u32, rl_emitted *, rl_diag *);
     void (*emitter_free)(rl_emitter *);

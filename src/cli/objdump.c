@@ -98,7 +98,7 @@ static rl_err show_module(const rl_args *a, rl_module *m, rl_diag *d) {
     rl_layout_of(m, &layout);
     rl_compile_options o = { .max_regs = (u8)a->max_regs, .worst_annotations = a->worst, .positions = true };
     const rl_target *t = target_of(a);
-    if (a->target) t->assume_all();
+    if (a->target) t->assume_all(a->target == 3);
     rl_flavour flavour = a->memory == 2 ? RL_FLAVOUR_CHECKED : a->target ? t->guarded : rl_flavour_pick(true);
     rl_emitter *em = t->emitter_new(m, flavour, &layout, &o, NULL);
     if (!em) return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
