@@ -174,6 +174,7 @@ bool rl_codemem_seal(u8 *at, size_t used, size_t size) {
 
 bool rl_codemem_write(u8 *at, const void *code, size_t size) {
     rl_check((size_t)(at - arena) % rl_codemem_grain() == 0);
+    if (!size) return true; /* a module without functions; qemu-user refuses to protect nothing */
     bool ok = fd < 0 ? flip_write(at, code, size) : copy_write(at, code, size);
     if (ok) synchronise(at, size);
     return ok;
