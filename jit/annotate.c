@@ -56,6 +56,12 @@ static void note_call(scan *v, u32 out_words) {
     v->top->calls = saturate(v->top->calls + 1u);
 }
 
+static inline u32 out_words(const rl_module *m, u32 func) {
+    u32 n = m->out_words[func];
+    __builtin_prefetch(&m->funcs[func]); /* sweep E will want it */
+    return RL_LIKELY(n < 255) ? n : m->funcs[func].proto->out_words;
+}
+
 /* ---- control ---- */
 
 static bool push_ctl(scan *v, u8 kind) {
@@ -250,7 +256,7 @@ static inline __attribute__((always_inline)) const u8 *straight(scan *v, const u
             break;
         case CALL:
             x = rl_leb_u32(&p);
-            note_call(v, v->m->funcs[x].proto->out_words);
+            note_call(v, out_words(v->m, x));
             break;
         default:
             x = rl_leb_u32(&p);

@@ -54,6 +54,12 @@ static void number_slots(rl_module *m) {
         if (m->func_slot[i] != UINT32_MAX) m->func_slot[i] = m->nfunc_slots++;
 }
 
+static bool collect_out_words(rl_module *m) {
+    m->out_words = malloc((size_t)m->nfuncs + 1);
+    for (u32 i = 0; m->out_words && i < m->nfuncs; i++) m->out_words[i] = (u8)RL_MIN(m->funcs[i].proto->out_words, 255);
+    return m->out_words != NULL;
+}
+
 /* m owns bytes, which have RL_MODULE_PAD bytes of room behind them. */
 static rl_err load(rl_module *m, u8 *bytes, size_t size, rl_diag *d) {
     memset(bytes + size, 0, RL_MODULE_PAD);
@@ -63,7 +69,7 @@ static rl_err load(rl_module *m, u8 *bytes, size_t size, rl_diag *d) {
     RL_TRY(validate_bodies(m, d));
     m->closed_funcs = is_closed(m);
     number_slots(m);
-    return RL_OK;
+    return collect_out_words(m) ? RL_OK : rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
 }
 
 /* Takes padded bytes, also on failure. NULL: out of memory. */
@@ -129,6 +135,7 @@ void rl_module_put(rl_module *m) {
     free(m->elems);
     free(m->customs);
     free(m->func_slot);
+    free(m->out_words);
     free(atomic_load_explicit(&m->names, memory_order_relaxed));
     free((void *)m->bytes);
     pthread_mutex_destroy(&m->making);

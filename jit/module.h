@@ -112,6 +112,8 @@ typedef struct rl_module {
     bool has_tail_calls;
     u16 tail_words;    /* outgoing words every call of this module reserves: max over the types tail-called */
 
+    u8 *out_words;     /* per function: its proto's, at most 255. A byte per function stays in the cache, where functions
+                          and their protos do not: annotations ask at every call */
     u32 *func_slot;    /* per function: index of its rl_func record, or UINT32_MAX when never referenced
                           (export, element segment, ref.func, start) */
     u32 nfunc_slots;
