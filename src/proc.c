@@ -13,6 +13,9 @@
 #include "src/sched.h"
 #include "src/upper.h"
 
+#ifndef SPAWN_COST
+#define SPAWN_COST 400u     /* what spawning takes from the slice, in instructions: it is that much work */
+#endif
 #define MAX_TABLE 10000000u /* elements of a table: 80 MB */
 
 /* ---- birth ---- */
@@ -229,6 +232,8 @@ void rl_proc_publish(rl_proc *p) {
     rl_pid_hold(pids, p->id);
     p->known = true;
     rl_pid_release(pids, p->id);
+    rl_proc *parent = rl_worker_self->current;
+    if (parent) rl_exec_tax(&parent->host.exec, SPAWN_COST * 16);
     if (p->root) rl_sched_later(p);
     else rl_sched_next(p);
 }
@@ -596,7 +601,7 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     w->stats.fuel += spent;
     if (RL_UNLIKELY(p->host.instance->mem_bound != p->memory)) count_memory(p);
     slice_over(p, how); /* p may be running elsewhere, or gone */
-    return spent;
+    return how == RL_EXIT_YIELD ? (u64)slice : spent;
 }
 
 /* ---- resources ---- */

@@ -18,6 +18,9 @@
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
+#ifndef ELDEST_AFTER
+#define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's */
+#endif
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
 #define PATIENCE_NS 50000000 /* in a patient run: how long timers wait for what other workers are at */
@@ -136,21 +139,25 @@ static void call_help(rl_worker *w) {
     if (n < rt->nworkers) start_another(rt);
 }
 
+static void queue(rl_worker *w, rl_proc *p, rl_turn kind) {
+    rl_runq_push(&w->runq, p->phase == RL_PHASE_NEW ? RL_TURN_NEWBORN : kind, &p->run);
+    call_help(w);
+}
+
 void rl_sched_later(rl_proc *p) {
     rl_worker *w = rl_worker_self;
-    rl_runq_push(&w->runq, &p->run);
-    call_help(w);
+    queue(w, p, RL_TURN_RAN);
 }
 
 void rl_sched_next(rl_proc *p) {
     rl_worker *w = rl_worker_self;
     rl_proc *before = w->next;
-    if (before && w->looking) {
-        rl_sched_later(p);
+    if ((before && w->looking) || (w->turn == RL_TURN_NEWBORN && p->phase != RL_PHASE_NEW && rl_runq_newborns(&w->runq))) {
+        queue(w, p, RL_TURN_WOKEN);
         return;
     }
     w->next = p;
-    if (RL_UNLIKELY(before != NULL)) rl_sched_later(before);
+    if (RL_UNLIKELY(before != NULL)) queue(w, before, RL_TURN_WOKEN);
 }
 
 void rl_sched_stop(rl_rt *rt, int status) {
@@ -299,12 +306,23 @@ static void look(rl_worker *w, bool idle, bool wait) {
     w->looking = false;
     if (idle && w->rt->config->patient) note_time(w);
     if (!w->next) w->next = next;
-    else if (next) rl_sched_later(next);
+    else if (next) queue(w, next, RL_TURN_WOKEN);
 }
 
 /* ---- finding work ---- */
 
-static rl_proc *proc_of(rl_run *r) { return r ? RL_CONTAINER(r, rl_proc, run) : NULL; }
+/* The next from the queue. The three kinds take turns of a slice each, whatever their numbers. */
+static rl_proc *from_queue(rl_worker *w) {
+    for (u32 i = 0; i <= RL_TURN_COUNT; i++) {
+        bool eldest = w->turn == RL_TURN_NEWBORN && w->passed_over >= ELDEST_AFTER;
+        rl_run *r = w->turn_left <= 0 ? NULL : eldest ? rl_runq_pop_eldest(&w->runq) : rl_runq_pop(&w->runq, w->turn);
+        if (eldest) w->passed_over = 0;
+        if (r) return RL_CONTAINER(r, rl_proc, run);
+        w->turn = (w->turn + 1) % RL_TURN_COUNT;
+        w->turn_left = w->rt->config->slice;
+    }
+    return NULL;
+}
 
 static rl_proc *steal(rl_worker *w) {
     rl_rt *rt = w->rt;
@@ -315,7 +333,7 @@ static rl_proc *steal(rl_worker *w) {
         u32 n = from != w ? rl_runq_steal(&from->runq, &w->runq) : 0;
         if (!n) continue;
         w->stats.steals += n;
-        rl_proc *p = proc_of(rl_runq_pop(&w->runq)); /* NULL: stolen from us in the meantime */
+        rl_proc *p = from_queue(w); /* NULL: stolen from us in the meantime */
         if (n > 1) call_help(w);
         if (p) return p;
     }
@@ -332,10 +350,13 @@ static rl_proc *own(rl_worker *w) {
         w->extended = true;
     }
     if (p && w->budget > 0) return p;
-    if (p) rl_sched_later(p);
+    if (p) queue(w, p, RL_TURN_WOKEN);
+    i64 used = w->rt->config->slice - w->budget;
+    w->turn_left -= used;
+    w->passed_over += used;
     w->budget = w->rt->config->slice;
     w->extended = false;
-    return proc_of(rl_runq_pop(&w->runq));
+    return from_queue(w);
 }
 
 static rl_proc *search(rl_worker *w) {

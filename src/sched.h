@@ -50,6 +50,9 @@ typedef struct rl_worker {
     i64 budget;        /* what is left of that slice */
     bool extended;     /* it is the second since a process came from the queue */
     u64 running;       /* id of the process that had the last slice */
+    rl_turn turn;      /* what kind is taken from the queue */
+    i64 turn_left;     /* for how many instructions more */
+    i64 passed_over;   /* instructions since the eldest newborn had its turn */
     rl_runq runq;
     _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */
     _Alignas(64) _Atomic bool asleep; /* in epoll, or about to; whoever clears it wakes it */

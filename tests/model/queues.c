@@ -102,18 +102,21 @@ typedef struct item { rl_run run; u32 taken; } item;
 static item items[ITEMS];
 static rl_runq victim, loot[2];
 static u32 pushed, taken, limit;
+static rl_turn kind;
 
-static void queue_setup_of(u32 n, u32 before) {
+static void queue_setup_of(rl_turn of, u32 n, u32 before) {
+    kind = of;
     rl_runq_init(&victim);
     rl_runq_init(&loot[0]);
     rl_runq_init(&loot[1]);
     memset(items, 0, sizeof items);
     limit = n;
     taken = 0;
-    for (pushed = 0; pushed < before; pushed++) rl_runq_push(&victim, &items[pushed].run);
+    for (pushed = 0; pushed < before; pushed++) rl_runq_push(&victim, kind, &items[pushed].run);
 }
-static void queue_few(void) { queue_setup_of(3, 1); }
-static void queue_full(void) { queue_setup_of(6, 4); }
+static void queue_few(void) { queue_setup_of(RL_TURN_RAN, 3, 1); }
+static void queue_newborns(void) { queue_setup_of(RL_TURN_NEWBORN, 3, 2); }
+static void queue_full(void) { queue_setup_of(RL_TURN_RAN, 6, 4); }
 
 static void run_item(rl_run *r) {
     item *i = (item *)r;
@@ -126,9 +129,9 @@ static void queue_owner(void) {
     while (pushed < limit) {
         item *i = &items[pushed++];
         model_write(i, "an item, by its owner");
-        rl_runq_push(&victim, &i->run);
+        rl_runq_push(&victim, kind, &i->run);
     }
-    for (rl_run *r; (r = rl_runq_pop(&victim));) run_item(r);
+    for (rl_run *r; (r = rl_runq_pop(&victim, kind));) run_item(r);
 }
 
 /* What is pushed after something was taken lies behind what a thief has seen. */
@@ -136,22 +139,22 @@ static void queue_owner_mixed(void) {
     while (pushed < limit) {
         item *i = &items[pushed++];
         model_write(i, "an item, by its owner");
-        rl_runq_push(&victim, &i->run);
-        rl_run *r = rl_runq_pop(&victim);
+        rl_runq_push(&victim, kind, &i->run);
+        rl_run *r = rl_runq_pop(&victim, kind);
         if (r) run_item(r);
     }
 }
 
 static void steal_into(u32 who) {
     rl_runq_steal(&victim, &loot[who]);
-    for (rl_run *r; (r = rl_runq_pop(&loot[who]));) run_item(r);
+    for (rl_run *r; (r = rl_runq_pop(&loot[who], kind));) run_item(r);
 }
 static void thief0(void) { steal_into(0); }
 static void thief1(void) { steal_into(1); }
 
 static void queue_check(bool stuck) {
     if (stuck) model_fail("stuck");
-    for (rl_run *r; (r = rl_runq_pop(&victim));) run_item(r);
+    for (rl_run *r; (r = rl_runq_pop(&victim, kind));) run_item(r);
     if (taken != limit) model_fail("%u of %u items were run", taken, limit);
     rl_runq_fini(&victim);
     rl_runq_fini(&loot[0]);
@@ -166,6 +169,7 @@ static const model_scenario all[] = {
     {"steal", queue_few, {queue_owner, thief0}, queue_check, NULL, 3, 2, 1},
     {"steal from a full queue", queue_full, {queue_owner, thief0}, queue_check, NULL, 2, 2, 0},
     {"steal, push, pop", queue_few, {queue_owner_mixed, thief0}, queue_check, NULL, 3, 2, 0},
+    {"newborns", queue_newborns, {queue_owner_mixed, thief0}, queue_check, NULL, 3, 2, 0},
     {"two thieves", queue_few, {queue_owner, thief0, thief1}, queue_check, NULL, 2, 1, 0},
 };
 
