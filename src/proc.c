@@ -13,9 +13,8 @@
 #include "src/sched.h"
 #include "src/upper.h"
 
-#ifndef SPAWN_COST
-#define SPAWN_COST 400u     /* what spawning takes from the slice, in instructions: it is that much work */
-#endif
+#define SPAWN_COST 400u     /* what spawning takes from the slice, in instructions: it is that much work, and who spawns many
+                               gives way to them while they are few enough for the cache */
 #define MAX_TABLE 10000000u /* elements of a table: 80 MB */
 
 /* ---- birth ---- */
@@ -233,7 +232,7 @@ void rl_proc_publish(rl_proc *p) {
     p->known = true;
     rl_pid_release(pids, p->id);
     rl_proc *parent = rl_worker_self->current;
-    if (parent) rl_exec_tax(&parent->host.exec, SPAWN_COST * 16);
+    if (parent) rl_exec_tax(&parent->host.exec, SPAWN_COST << 4);
     if (p->root) rl_sched_later(p);
     else rl_sched_next(p);
 }

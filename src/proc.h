@@ -134,7 +134,8 @@ void rl_proc_free(rl_proc *p);
  * worker it is armed at. */
 void rl_proc_alarm(rl_proc *p, bool timed);
 
-/* Runs p for at most `slice` instructions, and does whatever the end of that slice asks for. Returns fuel spent. */
+/* Runs p for at most `slice` instructions, and does whatever the end of that slice asks for. Returns how many of them it
+ * used: all, when its slice was over. */
 u64 rl_proc_run(rl_proc *p, i64 slice);
 
 /* Hands m (taken over; NULL is memory running out and does nothing) to the process with that id. False: there is none. */

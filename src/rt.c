@@ -189,6 +189,7 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     rt->pool = rl_pool_new();
     if (!rt->workers || !rt->pool) return RL_ERR_NOMEM;
     rt->nworkers = n;
+    rt->crowd = RL_MIN(c->max_mailbox / 2, (u64)RL_CROWD);
     rl_worker_self = rt->workers;
     RL_TRY(rl_upper_host.init());
     RL_TRY(rl_engine_init(d));

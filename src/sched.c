@@ -3,7 +3,7 @@
  * parked (its mailbox word says so, and whoever takes that mark away queues it), or not yet published. A process woken by
  * the running one goes next and shares its slice, or has one more when that is used up: so a pair that talks to itself
  * stays in the cache, on one core, and cannot starve the others, nor do they keep one waiting that was just sent
- * something. One thread per worker; a worker without work takes half of another's queue, and sleeps when nobody has any;
+ * something. Whom newborns wake waits until it is no more their turn, so a parent takes in many answers at once. One thread per worker; a worker without work takes half of another's queue, and sleeps when nobody has any;
  * whoever queues more than it can run at once wakes a sleeper, or starts a worker as long as not all are there. A queue
  * for all was not taken: every dispatch would fight for it. */
 #include "src/sched.h"
@@ -18,9 +18,8 @@
 
 #define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
 #define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
-#ifndef ELDEST_AFTER
-#define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's */
-#endif
+#define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's: half a
+                                millisecond. Each makes a branch of a tree wait for the end of another */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
 #define PATIENCE_NS 50000000 /* in a patient run: how long timers wait for what other workers are at */
@@ -139,6 +138,7 @@ static void call_help(rl_worker *w) {
     if (n < rt->nworkers) start_another(rt);
 }
 
+/* kind: if it has ever run. */
 static void queue(rl_worker *w, rl_proc *p, rl_turn kind) {
     rl_runq_push(&w->runq, p->phase == RL_PHASE_NEW ? RL_TURN_NEWBORN : kind, &p->run);
     call_help(w);
@@ -152,7 +152,8 @@ void rl_sched_later(rl_proc *p) {
 void rl_sched_next(rl_proc *p) {
     rl_worker *w = rl_worker_self;
     rl_proc *before = w->next;
-    if ((before && w->looking) || (w->turn == RL_TURN_NEWBORN && p->phase != RL_PHASE_NEW && rl_runq_newborns(&w->runq))) {
+    bool by_newborns = w->turn == RL_TURN_NEWBORN && p->phase != RL_PHASE_NEW && rl_runq_newborns(&w->runq);
+    if (by_newborns || (before && w->looking)) {
         queue(w, p, RL_TURN_WOKEN);
         return;
     }

@@ -34,6 +34,7 @@ typedef struct rl_delayed {
     u64 owner, id; /* whose timer table has it, and where; owner 0: no longer */
 } rl_delayed;
 
+#define RL_CROWD (128u << 10) /* bytes: messages still in the second cache when they are read */
 #define RL_SCRATCH 32768u
 
 typedef struct rl_worker {
@@ -78,6 +79,7 @@ struct rl_rt {
     const rl_rt_config *config;
     rl_worker *workers;        /* room for nworkers */
     u32 nworkers;              /* most there may be */
+    u64 crowd;                 /* bytes unread from which on senders give way to the receiver */
     _Atomic u32 started;       /* those there are; others start when there is work for them */
     _Atomic bool starting;     /* somebody starts one, or no more are to start */
     rl_names names;

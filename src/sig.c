@@ -145,14 +145,17 @@ void rl_sig_ended(rl_proc *p, rl_end end) {
     tell_all(p, &p->cold->monitors, RL_SIG_PROCESS_DIED, end);
 }
 
-/* The receiver's mailbox is at least half full. The sender's slice ends, so that the receiver has its turn; where that may
- * be on another worker, the sender sleeps for a moment besides. And when m is
- * one too many, it becomes the signal that ends the receiver: whoever lets messages pile up would take the memory of all. */
+/* The receiver has much to read: the sender's slice ends, so that the receiver has its turn and the messages are still in
+ * the cache then. When its mailbox is at least half full, and it may be on another worker, the sender sleeps for a moment
+ * besides. And when m is one too many, it becomes the signal that ends the receiver: whoever lets messages pile up would
+ * take the memory of all. */
 static __attribute__((noinline)) void crowded(rl_worker *w, const rl_proc *p, rl_msg *m) {
     rl_exec *x = w->current ? &w->current->host.exec : NULL;
+    u64 bytes = rl_mailbox_bytes(&p->mail), most = w->rt->config->max_mailbox;
+    if (p == w->current && bytes < most / 2) return;
     if (x && x->fuel > 0) rl_exec_tax(x, (u64)x->fuel << 4);
-    if (x && !rl_alone()) w->current->throttled = true;
-    if (rl_mailbox_bytes(&p->mail) < w->rt->config->max_mailbox) return;
+    if (x && !rl_alone() && bytes >= most / 2) w->current->throttled = true;
+    if (bytes < most) return;
     rl_msg_clear(m);
     m->sig = RL_SIG_KILL;
     m->flag = true;
@@ -171,7 +174,7 @@ static RL_RACY void count_sent(rl_tally *t, const rl_proc *p, const rl_msg *m) {
 
 static inline void check_room(rl_worker *w, const rl_proc *p, rl_msg *m) {
     if (RL_UNLIKELY(w->tally != NULL)) count_sent(w->tally, p, m);
-    if (RL_UNLIKELY(rl_mailbox_bytes(&p->mail) >= w->rt->config->max_mailbox / 2) && m->sig == RL_SIG_DATA) crowded(w, p, m);
+    if (RL_UNLIKELY(rl_mailbox_bytes(&p->mail) >= w->rt->crowd) && m->sig == RL_SIG_DATA) crowded(w, p, m);
 }
 
 /* The only thread does what the receiver would do with data itself; a receiver that waits for something else is not even

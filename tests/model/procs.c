@@ -167,6 +167,7 @@ static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
     rt.config = &config;
     rt.workers = workers;
     rt.nworkers = 2;
+    rt.crowd = RL_CROWD;
     atomic_init(&rt.started, 2);
     atomic_init(&rt.status, -1);
     rl_names_init(&rt.names);

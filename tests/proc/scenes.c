@@ -125,7 +125,8 @@ RILLE_ENTRY(asker)(int64_t clock) {
     for (int n = 0; n < 40; n++) {
         for (volatile int i = 0; i < SLICE / 6 * 3 + n * 97; i++) {} /* asks at any point of a slice */
         rille_send(clock, ASKED, "", 0);
-        rille_send(answerer_id, QUESTION, "", 0);
+        if (n % 2) rille_spawn("newborn", clock); /* one that never ran is as good */
+        else rille_send(answerer_id, QUESTION, "", 0);
         for (volatile int i = 0; i < SLICE / 6 * 4; i++) {} /* does not give way to the 65th */
     }
     rille_send(clock, DONE, "", 0);
@@ -137,6 +138,7 @@ RILLE_ENTRY(answerer)(int64_t clock) {
         rille_send(clock, ANSWERED, "", 0);
     }
 }
+RILLE_ENTRY(newborn)(int64_t clock) { rille_send(clock, ANSWERED, "", 0); }
 /* prints how many questions were answered, and how many of them after more ticks than two for each worker */
 RILLE_ENTRY(clock_of_slices)(int64_t workers) {
     int answers = 0, asked = 0, ticks = 0, late = 0;
@@ -161,6 +163,25 @@ static void play_65th(int64_t workers) {
     for (int i = 0; i < 62; i++) rille_spawn("ticker", clock);
     rille_send(asks, READY, &answers, sizeof answers);
     rille_receive(RILLE_FOREVER);
+}
+
+/* ---- the eldest of those that never ran has its turn, although there are always younger ones, more than can run ---- */
+
+RILLE_ENTRY(eldest)(int64_t parent) { rille_send(parent, 1, "", 0); }
+RILLE_ENTRY(busy)(int64_t unused) {
+    (void)unused;
+    for (volatile int i = 0; i < SLICE; i++) {}
+}
+RILLE_ENTRY(fountain)(int64_t unused) {
+    (void)unused;
+    for (;;) rille_spawn("busy", 0);
+}
+static void play_eldest(void) {
+    rille_spawn("eldest", rille_self());
+    rille_spawn("fountain", 0);
+    for (volatile int i = 0; i < SLICE; i++) {} /* there are younger ones before anybody has to wait for us */
+    rille_receive(RILLE_FOREVER);
+    say("the eldest ran");
 }
 
 /* ---- programs of many shapes, none of which ends by itself ---- */
@@ -251,6 +272,8 @@ int main(int argc, char **argv) {
         rille_process_kill(id);
         wait_gone(id);
         say("killed while reading");
+    } else if (!strcmp(scene, "eldest")) {
+        play_eldest();
     } else if (!strcmp(scene, "fault")) {
         wait_gone(rille_spawn("faulty", 0));
     } else if (!strcmp(scene, "leave")) {
