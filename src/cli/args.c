@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "src/base/edits.h"
 #include "src/cli/cli.h"
 
 const rl_cmd_row rl_cmd_rows[RL_CMD_COUNT] = {
@@ -36,39 +37,23 @@ static const u16 field_at[RL_OPT_COUNT] = {
 
 /* ---- the nearest known name ---- */
 
-/* Edits (insert, delete, replace, swap neighbours) that turn a into b; names beyond 30 bytes are infinitely far. */
-static unsigned distance(const char *a, size_t n, const char *b) {
-    size_t m = strlen(b);
-    if (n > 30 || m > 30) return UINT_MAX;
-    unsigned d[32][32];
-    for (size_t i = 0; i <= n; i++) d[i][0] = (unsigned)i;
-    for (size_t j = 0; j <= m; j++) d[0][j] = (unsigned)j;
-    for (size_t i = 1; i <= n; i++)
-        for (size_t j = 1; j <= m; j++) {
-            unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            best = RL_MIN(best, d[i - 1][j] + 1);
-            best = RL_MIN(best, d[i][j - 1] + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) best = RL_MIN(best, d[i - 2][j - 2] + 1);
-            d[i][j] = best;
-        }
-    return d[n][m];
-}
-
+/* NULL: none is like it. */
 static const char *nearest_option(rl_cmd c, const char *name, size_t len) {
     const char *best = "help";
-    unsigned least = distance(name, len, best);
+    u32 least = rl_edits(name, len, best, strlen(best));
     for (int o = 0; o < RL_OPT_COUNT; o++) {
-        unsigned d = rl_opt_rows[o].commands >> c & 1 ? distance(name, len, rl_opt_rows[o].name) : UINT_MAX;
-        if (d < least) best = rl_opt_rows[o].name, least = d;
+        const char *known = rl_opt_rows[o].name;
+        u32 d = rl_opt_rows[o].commands >> c & 1 ? rl_edits(name, len, known, strlen(known)) : UINT32_MAX;
+        if (d < least) best = known, least = d;
     }
-    return best;
+    return least <= RL_MAX(2, len / 2) ? best : NULL;
 }
 
-static const char *nearest_command(const char *name) {
+const char *rl_args_nearest_command(const char *name) {
     const char *best = NULL;
-    unsigned least = 3;
+    u32 least = 3;
     for (int c = 0; c < RL_CMD_COUNT; c++) {
-        unsigned d = distance(name, strlen(name), rl_cmd_rows[c].name);
+        u32 d = rl_edits(name, strlen(name), rl_cmd_rows[c].name, strlen(rl_cmd_rows[c].name));
         if (d < least) best = rl_cmd_rows[c].name, least = d;
     }
     return best;
@@ -184,7 +169,9 @@ static bool unknown_option(rl_cmd c, const char *word) {
                          rl_cmd_rows[owner].name);
             return false;
         }
-    rl_cli_usage("unknown option --%.*s; the nearest is --%s", (int)len, name, nearest_option(c, name, len));
+    const char *near = nearest_option(c, name, len);
+    if (near) rl_cli_usage("unknown option --%.*s; the nearest is --%s", (int)len, name, near);
+    else rl_cli_usage("unknown option --%.*s", (int)len, name);
     return false;
 }
 
@@ -192,6 +179,8 @@ static bool unknown_option(rl_cmd c, const char *word) {
 static bool refused(rl_cmd c, int why, const char *word) {
     if (why == ':') rl_cli_usage("--%s wants a value: %s", rl_opt_rows[optopt - LONG].name, rl_opt_rows[optopt - LONG].value);
     else if (optopt >= LONG) rl_cli_usage("--%s takes no value", rl_opt_rows[optopt - LONG].name);
+    else if (!strncmp(word, "--", 2) && (optopt == 'h' || optopt == 'V'))
+        rl_cli_usage("%.*s takes no value", (int)strcspn(word, "="), word);
     else if (!strncmp(word, "--", 2)) return unknown_option(c, word);
     else rl_cli_usage("unknown option -%c; options begin with two dashes", optopt);
     return false;
@@ -213,11 +202,12 @@ static bool check_operands(const rl_args *a, bool named) {
         return false;
     }
     if (a->noperands > row->most) {
-        rl_cli_usage("rille %s takes %s; \"%s\" is one too many", row->name, row->operands, a->operands[row->most]);
+        rl_cli_usage("rille %s takes %s; \"%s\" is one too many", row->name, *row->operands ? row->operands : "options only",
+                     a->operands[row->most]);
         return false;
     }
     /* "rille vaildate x" would be a program named vaildate */
-    const char *near = named || !a->noperands || !access(a->operands[0], F_OK) ? NULL : nearest_command(a->operands[0]);
+    const char *near = named || !a->noperands || !access(a->operands[0], F_OK) ? NULL : rl_args_nearest_command(a->operands[0]);
     if (near) {
         rl_cli_usage("no file and no command named \"%s\"; the nearest command is \"%s\"", a->operands[0], near);
         return false;

@@ -65,5 +65,7 @@ extern const rl_opt_row rl_opt_rows[RL_OPT_COUNT];
  * error: exit with status 2. `a` is filled either way; rl_args_fini frees it. */
 bool rl_args_parse(rl_args *a, int argc, char **argv);
 void rl_args_fini(rl_args *a);
+/* The command with a name so like this one that a slip is likely, or NULL. */
+const char *rl_args_nearest_command(const char *name);
 
 #endif

@@ -11,6 +11,10 @@ static void words_of_choice(const char *value, const char *between) {
     for (; *value; value++) fputs(*value == '|' ? between : (char[]){*value, 0}, stdout);
 }
 
+static void commands(void) {
+    for (int c = 0; c < RL_CMD_COUNT; c++) printf("%s%s", c ? " " : "", rl_cmd_rows[c].name);
+}
+
 static void bash(void) {
     printf("_rille() {\n  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=run\n"
            "  [ \"$cur\" = = ] && cur=\n"
@@ -35,7 +39,7 @@ static void bash(void) {
            "  if [ $cmd = completion ]; then COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\")); return; fi\n"
            "  COMPREPLY=($(compgen -f -- \"$cur\"))\n"
            "  [ $COMP_CWORD = 1 ] || [ $cmd = help ] && COMPREPLY+=($(compgen -W '");
-    for (int c = 0; c < RL_CMD_COUNT; c++) printf("%s%s", c ? " " : "", rl_cmd_rows[c].name);
+    commands();
     printf("' -- \"$cur\"))\n}\ncomplete -o filenames -F _rille rille\n");
 }
 
@@ -54,9 +58,10 @@ static void zsh_options(rl_cmd c) {
     for (int o = 0; o < RL_OPT_COUNT; o++) {
         const rl_opt_row *row = &rl_opt_rows[o];
         if (!(row->commands >> c & 1)) continue;
-        printf(" \\\n      '%s--%s%s[", row->kind == RL_OPT_list ? "*" : "", row->name, *row->value ? "=" : "");
+        printf(" \\\n      '%s--%s%s[", row->kind == RL_OPT_list ? "*" : "", row->name,
+               row->kind == RL_OPT_maybe ? "=-" : *row->value ? "=" : "");
         quoted(row->sentence);
-        printf("]");
+        printf(row->kind == RL_OPT_maybe ? "]:" : "]"); /* two colons: it may be left out */
         if (row->kind == RL_OPT_choice) {
             printf(":word:(");
             words_of_choice(row->value, " ");
@@ -84,10 +89,17 @@ static void zsh(void) {
     for (int c = 0; c < RL_CMD_COUNT; c++) {
         printf("  %s) _arguments '--help[Explain it]'", rl_cmd_rows[c].name);
         zsh_options((rl_cmd)c);
-        printf(c == RL_CMD_completion ? " '1:shell:(bash zsh fish)'" : " '*:file:_files'");
+        if (c == RL_CMD_help) {
+            printf(" '1:command:(");
+            commands();
+            printf(")'");
+        } else {
+            printf(c == RL_CMD_completion ? " '1:shell:(bash zsh fish)'" : " '*:file:_files'");
+        }
         printf(";;\n");
     }
-    printf("  esac\n}\n_rille \"$@\"\n");
+    /* found by compinit it is called at once; sourced it only makes itself known */
+    printf("  esac\n}\nif [[ ${funcstack[1]} == _rille ]]; then _rille \"$@\"; else compdef _rille rille; fi\n");
 }
 
 /* Inside '…' of fish: only the quote and the backslash are special. */
@@ -130,7 +142,9 @@ static void fish(void) {
     for (int c = 0; c < RL_CMD_COUNT; c++)
         for (int o = 0; o < RL_OPT_COUNT; o++)
             if (rl_opt_rows[o].commands >> c & 1) fish_option((rl_cmd)c, &rl_opt_rows[o]);
-    printf("complete -c rille -n '__fish_seen_subcommand_from completion' -xa 'bash zsh fish'\n"
+    printf("complete -c rille -n '__fish_seen_subcommand_from help' -xa '");
+    commands();
+    printf("'\ncomplete -c rille -n '__fish_seen_subcommand_from completion' -xa 'bash zsh fish'\n"
            "complete -c rille -l help -d 'Explain it'\ncomplete -c rille -l version -d 'Print the version'\n");
 }
 

@@ -123,5 +123,7 @@ int rl_cli_help(const rl_args *a) {
             rl_help_command(stdout, (rl_cmd)c);
             return 0;
         }
-    return rl_cli_usage("no command named \"%s\"", a->operands[0]);
+    const char *near = rl_args_nearest_command(a->operands[0]);
+    return near ? rl_cli_usage("no command named \"%s\"; the nearest is \"%s\"", a->operands[0], near)
+                : rl_cli_usage("no command named \"%s\"", a->operands[0]);
 }

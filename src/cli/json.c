@@ -4,9 +4,12 @@
 
 #include <dlfcn.h>
 #include <jansson.h>
+#include <stdlib.h>
+
+#include "src/cli/cli.h"
 
 static struct {
-    json_t *(*load_file)(const char *, size_t, json_error_t *);
+    json_t *(*load)(const char *, size_t, size_t, json_error_t *);
     json_t *(*object_get)(const json_t *, const char *);
     const char *(*string_value)(const json_t *);
     size_t (*string_length)(const json_t *);
@@ -25,7 +28,7 @@ static bool find(void *so, const char *name, void *slot) {
 static rl_err open_library(rl_diag *d) {
     if (lib.delete) return RL_OK;
     void *so = dlopen("libjansson.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (so && find(so, "json_load_file", &lib.load_file) && find(so, "json_object_get", &lib.object_get) &&
+    if (so && find(so, "json_loadb", &lib.load) && find(so, "json_object_get", &lib.object_get) &&
         find(so, "json_string_value", &lib.string_value) && find(so, "json_string_length", &lib.string_length) && find(so, "json_integer_value", &lib.integer_value) &&
         find(so, "json_array_size", &lib.array_size) && find(so, "json_array_get", &lib.array_get) &&
         find(so, "json_delete", &lib.delete))
@@ -37,7 +40,11 @@ rl_err rl_json_load(const char *path, rl_json **out, rl_diag *d) {
     *out = NULL;
     RL_TRY(open_library(d));
     json_error_t e;
-    *out = lib.load_file(path, JSON_ALLOW_NUL, &e);
+    u8 *text;
+    size_t size;
+    RL_TRY(rl_cli_read(path, &text, &size, d));
+    *out = lib.load((const char *)text, size, JSON_ALLOW_NUL, &e);
+    free(text);
     return *out ? RL_OK : rl_diag_set(d, RL_ERR_MALFORMED, "%s (line %d)", e.text, e.line);
 }
 

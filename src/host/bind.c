@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "src/base/edits.h"
 #include "src/base/map.h"
 #include "src/base/once.h"
 #include "src/host/metrics.h"
@@ -93,24 +94,6 @@ static rl_err import(const rl_name *ns, const rl_name *name, rl_func **out) {
     return RL_OK;
 }
 
-/* Edit distance of two short texts; at most 64 columns are looked at. */
-static u32 distance(const char *a, size_t na, const char *b, size_t nb) {
-    u32 row[65];
-    na = RL_MIN(na, (size_t)64);
-    nb = RL_MIN(nb, (size_t)64);
-    for (u32 j = 0; j <= nb; j++) row[j] = j;
-    for (u32 i = 1; i <= na; i++) {
-        u32 diagonal = row[0];
-        row[0] = i;
-        for (u32 j = 1; j <= nb; j++) {
-            u32 change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = RL_MIN(change, RL_MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[nb];
-}
-
 static const char *nearest(const rl_name *ns, const rl_name *name, char *buf, size_t size) {
     const rl_api_table *tables[] = { &rl_api_lunatic, &rl_api_wasi };
     const rl_api_row *best = NULL;
@@ -118,7 +101,7 @@ static const char *nearest(const rl_name *ns, const rl_name *name, char *buf, si
     for (u32 t = 0; t < RL_LEN(tables); t++)
         for (u32 i = 0; i < tables[t]->count; i++) {
             const rl_api_row *r = &tables[t]->rows[i];
-            u32 d = distance(name->p, name->len, r->name, strlen(r->name)) + distance(ns->p, ns->len, r->ns, strlen(r->ns)) / 4;
+            u32 d = rl_edits(name->p, name->len, r->name, strlen(r->name)) + rl_edits(ns->p, ns->len, r->ns, strlen(r->ns)) / 4;
             if (d < best_distance) best = r, best_distance = d;
         }
     if (!best) return NULL;
