@@ -1,6 +1,6 @@
-/* What `rille` is where it can be linked statically: the runtime for programs that use WASI only. It hands over everything
- * else (the other commands, and programs that import more, as those functions may load libraries) by executing the whole
- * command, which is a file of its own. A static program starts in four fifths of the time, as no dynamic linker runs, but
+/* What `rille` is where it can be linked statically: the runtime for programs that need no library, as those do that use
+ * WASI and processes. It hands over everything else (the other commands, programs with the network or SQLite) by executing
+ * the whole command, which is a file of its own. A static program starts in four fifths of the time, as no dynamic linker runs, but
  * cannot load libraries. Runs once, on the main thread; nothing has been done that an observer could see when it hands over.
  *
  * Not taken: one dynamic program (meson option quick=false makes it), which pays 0.2 ms for the dynamic linker in every run;
@@ -12,6 +12,7 @@
 
 #include "jit/reader.h"
 #include "src/cli/cli.h"
+#include "src/host/table.h"
 
 /* Where the whole command is, relative to this one: in the build directory, and installed (RL_WHOLE). */
 static const char *const places[] = {"src/cli/rille", RL_WHOLE};
@@ -28,9 +29,19 @@ static _Noreturn void hand_over(char **argv) {
     _exit(RL_STATUS_FAILED);
 }
 
-/* Whether all imports are functions of WASI. Whatever is wrong with a module is left to the whole command to say. */
-static bool uses_wasi_only(const u8 *bytes, size_t size) {
-    static const char wasi[] = "wasi_snapshot_preview1";
+/* Whether what a function does never needs a library: WASI, and lunatic's rows but the network's and SQLite's. A module
+ * compiled at run time could import anything. */
+static bool plain(const char *ns, size_t nns, const char *name, size_t nname) {
+    static const char wasi[] = "wasi_snapshot_preview1", sqlite[] = "lunatic::sqlite";
+    if (nns == sizeof wasi - 1 && !memcmp(ns, wasi, nns)) return true;
+    for (const rl_api_row *r = rl_api_lunatic.rows; r < rl_api_lunatic.rows + rl_api_lunatic.count; r++)
+        if (strlen(r->ns) == nns && !memcmp(ns, r->ns, nns) && strlen(r->name) == nname && !memcmp(name, r->name, nname))
+            return strcmp(r->permission, "NET") && strcmp(r->permission, "COMPILE") && strcmp(r->ns, sqlite);
+    return false;
+}
+
+/* Whether all imports are such functions. Whatever is wrong with a module is left to the whole command to say. */
+static bool needs_no_library(const u8 *bytes, size_t size) {
     if (size < 8 || memcmp(bytes, "\0asm\1\0\0", 8)) return false;
     rl_reader r = rl_reader_of(bytes, 8, size);
     while (rl_reader_left(&r)) {
@@ -42,11 +53,11 @@ static bool uses_wasi_only(const u8 *bytes, size_t size) {
             continue;
         }
         for (u32 n = rl_read_u32(&r); n && !r.err; n--) {
-            u32 from = rl_read_u32(&r);
-            const u8 *name = rl_read_bytes(&r, from);
-            if (from != sizeof wasi - 1 || !name || memcmp(name, wasi, from)) return false;
-            rl_read_bytes(&r, rl_read_u32(&r));
-            if (rl_read_u8(&r) != 0) return false;
+            u32 nns = rl_read_u32(&r);
+            const u8 *ns = rl_read_bytes(&r, nns);
+            u32 nname = rl_read_u32(&r);
+            const u8 *name = rl_read_bytes(&r, nname);
+            if (!ns || !name || !plain((const char *)ns, nns, (const char *)name, nname) || rl_read_u8(&r) != 0) return false;
             rl_read_u32(&r); /* the type */
         }
         break;
@@ -55,14 +66,15 @@ static bool uses_wasi_only(const u8 *bytes, size_t size) {
 }
 
 static void look(const rl_args *a, const u8 *bytes, size_t size) {
-    if (!uses_wasi_only(bytes, size)) hand_over(a->argv);
+    if (!needs_no_library(bytes, size)) hand_over(a->argv);
 }
 
 /* The file is read twice when `look` says no. */
 static bool simple(const rl_args *a) {
     struct stat st;
     return a->command == RL_CMD_run && !a->help && !a->version && !rl_args_given(a, RL_OPT_prometheus) && !a->tcplisten.n &&
-           !getenv("CARGO_MANIFEST_DIR") /* perhaps tests */ && !stat(a->operands[0], &st) && S_ISREG(st.st_mode);
+           !getenv("CARGO_MANIFEST_DIR") /* perhaps tests */ && !getenv("LD_PRELOAD") &&
+           !stat(a->operands[0], &st) && S_ISREG(st.st_mode);
 }
 
 int main(int argc, char **argv) {
