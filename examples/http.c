@@ -1,7 +1,8 @@
 /* http.c: a web server with a process for every connection. Whatever happens in one - a crash, an endless loop, a client
  * that says nothing - the others do not notice.
  *
- *   rille http.wasm [ADDRESS:PORT]        then: curl localhost:8080/hello, /count, /crash, /loop */
+ *   rille http.wasm [ADDRESS:PORT]        then: curl localhost:8080/hello, /count, /crash, /loop
+ *   rille --net=listen=unix:http.sock http.wasm unix:http.sock        then: curl --unix-socket http.sock localhost/hello */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,13 +69,16 @@ RILLE_ENTRY(connection)(int64_t kind) {
 
 int main(int argc, char **argv) {
     char why[200];
-    int64_t listener = rille_tcp_listen(argc > 1 ? argv[1] : "127.0.0.1:8080");
+    const char *at = argc > 1 ? argv[1] : "127.0.0.1:8080";
+    int local = !strncmp(at, "unix:", 5);
+    int64_t listener = local ? rille_unix_listen(at + 5) : rille_tcp_listen(at);
     if (listener < 0) {
         fprintf(stderr, "cannot listen: %s\n", rille_why(why, sizeof why));
         return 1;
     }
     rille_registry_put(rille_address("counter"), 7, 0, rille_spawn("counter", 0));
-    printf("listening on port %u\n", rille_tcp_port(listener));
+    if (local) printf("listening on %s\n", at);
+    else printf("listening on port %u\n", rille_tcp_port(listener));
     fflush(stdout);
     for (;;) {
         int64_t stream = rille_tcp_accept(listener);
