@@ -5,7 +5,11 @@
 static volatile int never;
 static int32_t burn(int32_t depth)
 {
-    if (depth) return trap_catch(burn, depth - 1) + 1;
+    if (depth) {
+        int32_t got = trap_catch(burn, depth - 1);
+        for (volatile int i = 0; i < 2; i++) {} /* whatever compilers leave of the rest */
+        return got + 1;
+    }
     while (!never) {}
     return 100;
 }
