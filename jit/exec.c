@@ -25,6 +25,7 @@ _Static_assert(offsetof(rl_exec, vals) == RL_EXEC_VALS, "");
 _Static_assert(offsetof(rl_exec, stack_limit) == RL_EXEC_STACK_LIMIT, "");
 _Static_assert(offsetof(rl_exec, retry) == RL_EXEC_RETRY, "");
 _Static_assert(offsetof(rl_exec, gs) == RL_EXEC_GS, "");
+_Static_assert(offsetof(rl_exec, next) == RL_EXEC_NEXT, "");
 _Static_assert(offsetof(rl_instance, mem_base) == RL_INST_MEM_BASE, "");
 _Static_assert(offsetof(rl_instance, mem_bound) == RL_INST_MEM_BOUND, "");
 _Static_assert(offsetof(rl_instance, stack_limit) == RL_INST_STACK_LIMIT, "");
@@ -249,20 +250,41 @@ static void set_base(const rl_exec *x) {
     base_now = base;
 }
 
-static inline void enter(rl_exec *x, bool inner) {
+static inline void prepare(rl_exec *x, bool inner) {
     if (RL_UNLIKELY(x->bare)) x->inst = &bare; /* this thread's */
     x->inst->exec = x;
     x->inst->stack_limit = x->stack_limit;
     if (x->gs && (inner || x->inst->mem_base != base_now)) set_base(x);
     x->guest_pc = NULL;
     x->outcome = RL_OUT_DONE;
+}
+
+/* Stubs keep the segment base equal to the running instance's; without a memory it may be anything. */
+static inline void note_base(const rl_exec *x) {
+    if (x->gs) base_now = x->inst->mem_base;
+}
+
+/* Runs x, and those that go on where it parks; `current` is the one that came back. */
+static inline void enter(rl_exec *x, bool inner) {
+    prepare(x, inner);
     rl_glue_enter(x);
+    x = current;
     if (x->exit == RL_EXIT_DONE) {
         x->inst = x->nest ? x->nest->callee : x->entry_inst;
         settle(x);
     }
-    /* stubs keep the segment base equal to the running instance's; without a memory it may be anything */
-    if (x->gs) base_now = x->inst->mem_base;
+    note_base(x);
+}
+
+/* From rl_glue_host_left, on the worker's stack: who goes on in place of x, or NULL. */
+rl_exec *rl_exec_left(rl_exec *x) {
+    if (x->outcome != RL_OUT_PARK) return NULL;
+    note_base(x);
+    rl_exec *y = x->next(x);
+    if (!y) return NULL;
+    current = y;
+    prepare(y, false);
+    return y;
 }
 
 /* The innermost nested call that survives a trap; NULL: none does. */
@@ -282,8 +304,9 @@ static bool trapped(rl_exec *x) {
 }
 
 /* Enters guest code once; true when *why says why the owner has control again. */
-static inline bool step(rl_exec *x, bool inner, rl_exit *why) {
-    enter(x, inner);
+static inline bool step(bool inner, rl_exit *why) {
+    enter(current, inner);
+    rl_exec *x = current;
     switch (x->exit) {
     case RL_EXIT_DONE:
         *why = RL_EXIT_DONE;
@@ -315,14 +338,14 @@ static void resume_outer(rl_exec *outer) {
 rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
     rl_exec *outer = current;
     rl_exit why = RL_EXIT_TRAP;
-    x->granted = x->fuel += fuel;
+    rl_exec_grant(x, fuel);
     current = x;
-    while (!step(x, outer != NULL, &why)) {}
+    while (!step(outer != NULL, &why)) {}
+    x = current;
     current = outer;
     if (outer) resume_outer(outer);
     x->exit = why;
-    x->fuel_spent += (u64)(x->granted - x->fuel);
-    if (x->fuel > 0) x->fuel = 0; /* unused fuel is not saved up; a deficit is paid back first */
+    rl_exec_settle(x);
     return why;
 }
 

@@ -42,6 +42,12 @@ typedef enum rl_nested { RL_NESTED_NONE = 0, RL_NESTED_RETURNED, RL_NESTED_TRAPP
  * traps with RL_TRAP_STACK. What lies on the old stack is copied, and the old one is not used any more. */
 typedef rl_err rl_stack_more(rl_host *host, u8 **stack, size_t *size);
 
+/* A host function of x has parked: the owner may name another exec that runs at once, on the same worker stack, as if
+ * rl_exec_resume had returned and been called for that one; rl_exec_resume returns when the last of such a row comes back,
+ * and its owner knows which that is. Before it names one it settles x (rl_exec_settle) and grants the other its fuel; from
+ * then on x is not touched, so it may be gone. NULL: nothing was done. */
+typedef rl_exec *rl_exec_next(rl_exec *x);
+
 #define RL_MAX_VALS 1024 /* parameters or results of one function */
 
 struct rl_exec {
@@ -63,10 +69,11 @@ struct rl_exec {
     u8 nested;                /* rl_nested, for the retried host function: read it by rl_exec_nested */
     bool bare;                /* inst is the thread's stand-in for none */
     struct rl_nest *nest;     /* innermost nested call, on the guest stack */
-    i64 granted;              /* fuel handed out for the current slice */
+    i64 granted;              /* fuel handed out for the current slice; afterwards what it spent */
     u64 fuel_spent;           /* by all slices before */
-    rl_instance *entry_inst;  /* instance of the outermost call */
+    /* 120 */ rl_exec_next *next; /* who goes on where this one parks; NULL: whoever called rl_exec_resume */
     /* two cache lines up to here, which every slice uses; the rest is for calls and traps */
+    rl_instance *entry_inst;  /* instance of the outermost call */
     u32 vals_cap;             /* words behind vals */
     u32 trap;                 /* rl_trap, when exit is RL_EXIT_TRAP */
     i32 exit_code;            /* RL_TRAP_EXIT: proc_exit status */
@@ -90,13 +97,14 @@ struct rl_exec {
 #define RL_EXEC_STACK_LIMIT 72
 #define RL_EXEC_RETRY 80
 #define RL_EXEC_GS 88
+#define RL_EXEC_NEXT 120
 
 /* Bytes below stack_limit that compiled code may use unchecked: leaf frames up to RL_RED_ZONE, a yield's save area
  * (all registers), a host stub's frame. */
 #define RL_STACK_MARGIN 2048
 #define RL_RED_ZONE 512
 
-/* `stack` is the caller's (rl_exec never allocates it); low end, at least 4 KiB. x->more may be set after it. */
+/* `stack` is the caller's (rl_exec never allocates it); low end, at least 4 KiB. x->more and x->next may be set after it. */
 void rl_exec_init(rl_exec *x, void *stack, size_t size, rl_host *host);
 /* Forgets all frames. */
 void rl_exec_reset(rl_exec *x);
@@ -114,6 +122,14 @@ rl_exit rl_exec_resume(rl_exec *x, i64 fuel);
 /* Only after RL_EXIT_YIELD: the guest traps where it stopped. True: a nested call catches it, and x may be resumed. False:
  * nobody does; the frames are intact, as after RL_EXIT_TRAP. */
 bool rl_exec_interrupt(rl_exec *x, u32 trap);
+
+/* The account of fuel before and after a slice, for rl_exec_next. */
+static inline void rl_exec_grant(rl_exec *x, i64 fuel) { x->granted = x->fuel += fuel; }
+static inline void rl_exec_settle(rl_exec *x) {
+    x->granted -= x->fuel;
+    x->fuel_spent += (u64)x->granted;
+    if (x->fuel > 0) x->fuel = 0; /* unused fuel is not saved up; a deficit is paid back first */
+}
 
 /* Tests: fill every register with rubbish before guest code goes on. */
 extern bool rl_exec_poison;

@@ -6,6 +6,7 @@
  *     r14 = x->inst, r15 = x->fuel, rbp = x->guest_fp, r11 = rdi = x, r13 = x->inst->mem_base (every flavour), and the
  *     segment base set when x->gs.
  * It returns x->exit when somebody jumps to rl_glue_leave (r11 = x; guest_sp, guest_fp, inst, fuel and exit stored).
+ * Where a host function parks, another exec may go on instead (rl_exec_next); then x is that one.
  *
  * rl_glue_grow, called with every register live and sp within the stack's limit, returns with every register as it was
  * but sp and rbp, which lie in the stack that is used from now on, at the same distance from its top.
@@ -34,6 +35,7 @@
 #define RL_EXIT_GROW 32 /* the stack is too small: guest_pc has the row of the trap, if it cannot grow */
 
 int rl_glue_enter(rl_exec *x);
+rl_exec *rl_exec_left(rl_exec *x);              /* called by rl_glue_host_left */
 const void *rl_exec_lazy(rl_exec *x, u64 func); /* called by rl_glue_lazy */
 /* Never called from C; addresses for stubs and compiled code. */
 void rl_glue_leave(void);

@@ -1,8 +1,8 @@
 /* Message storage: blocks of 64 bytes to 1 KiB that hold header and data, and a malloc'ed buffer for what grows larger.
  * Blocks come from lists the thread keeps; of each class it has at most two batches, further batches go through a depot
  * that all threads share, so that a thread which only sends lives on what the one that only receives frees. Invariants:
- * data points to the message's own room, or to memory that only it owns; a block is never given back to the system, so
- * a late look at a message that is gone reads a message. One owner at a time: only the depot is locked. A buffer shared
+ * data points to the message's own room, or to memory that only it owns; a free block is an empty message but for tag,
+ * size and the like, which every new one sets; a block is never given back to the system, so a late look at a message that is gone reads a message. One owner at a time: only the depot is locked. A buffer shared
  * by reference count was not taken yet: large payloads are copied once, at write_data. */
 #include "src/msg.h"
 
@@ -16,7 +16,7 @@
 
 static u32 batch_of(u32 class) { return BATCH_BYTES / 64 >> class; }
 
-static _Thread_local struct {
+static _Thread_local __attribute__((tls_model("initial-exec"))) struct {
     rl_msg *now; /* n blocks */
     u32 n;
     rl_msg *full; /* a whole batch, or NULL */
@@ -43,6 +43,7 @@ static rl_msg *depot_get(u32 class) {
     rl_msg *batch = depot.batches[class];
     if (batch) depot.batches[class] = (rl_msg *)batch->data;
     rl_lock_drop(&depot.lock);
+    if (batch) batch->data = (u8 *)(batch + 1);
     return batch;
 }
 
@@ -53,8 +54,7 @@ static rl_msg *cut(u32 class) {
     if (!k) return NULL;
     for (u32 i = batch_of(class); i-- > 0;) {
         rl_msg *m = (rl_msg *)((u8 *)k + 64 + ((size_t)i * 64 << class));
-        m->class = (u8)class;
-        m->next = list;
+        *m = (rl_msg){ .next = list, .data = (u8 *)(m + 1), .capacity = (64u << class) - (u32)sizeof *m, .class = (u8)class };
         list = m;
     }
     rl_lock_take(&depot.lock);
@@ -91,13 +91,9 @@ static inline rl_msg *make(u32 class, rl_sig sig, i64 tag, u64 pid) {
     if (RL_UNLIKELY(!m)) return NULL;
     m->tag = tag;
     m->pid = pid;
-    m->data = (u8 *)(m + 1);
     m->size = 0;
-    m->capacity = (64u << class) - (u32)sizeof *m;
-    m->carried = NULL;
-    m->ncarried = 0;
     m->sig = (u8)sig;
-    m->flag = 0; /* the class it has */
+    m->flag = 0;
     return m;
 }
 
@@ -111,34 +107,30 @@ static rl_err resize(rl_msg *m, u64 capacity) {
     if (inside) memcpy(data, m->data, m->size);
     m->data = data;
     m->capacity = (u32)capacity;
+    m->more = true;
     return RL_OK;
 }
 
 rl_msg *rl_msg_new_data(i64 tag, u64 capacity) {
-    u32 class = 0;
-    if (capacity - 1 >= 8) { /* 0 too */
-        class = UNKNOWN;
-        while (class < CLASSES && (64u << class) - sizeof(rl_msg) < capacity) class++;
-    }
+    if (RL_LIKELY(capacity - 1 < 8)) return make(0, RL_SIG_DATA, tag, 0);
+    u32 class = UNKNOWN; /* for 0 too */
+    while (class < CLASSES && (64u << class) - sizeof(rl_msg) < capacity) class++;
     if (RL_LIKELY(class < CLASSES)) return make(class, RL_SIG_DATA, tag, 0);
     rl_msg *m = make(0, RL_SIG_DATA, tag, 0);
     if (m) (void)resize(m, RL_MIN(capacity, 1u << 20)); /* a hint: it matters only when it is used */
     return m;
 }
 
-static __attribute__((noinline)) void free_parts(rl_msg *m) {
+void rl_msg_clear(rl_msg *m) {
     if (m->data != (u8 *)(m + 1)) free(m->data);
     for (u32 i = 0; i < m->ncarried; i++)
         if (m->carried[i].type) m->carried[i].type->drop(m->carried[i].object);
     free(m->carried);
-}
-
-void rl_msg_clear(rl_msg *m) {
-    free_parts(m);
     m->data = (u8 *)(m + 1);
     m->capacity = (64u << m->class) - (u32)sizeof *m;
     m->size = m->ncarried = 0;
     m->carried = NULL;
+    m->more = false;
 }
 
 /* A batch is full: it becomes the one in reserve, and that one goes to the depot. */
@@ -149,13 +141,22 @@ static __attribute__((noinline)) void put_away(u32 class) {
     spare[class].n = 0;
 }
 
-void rl_msg_free(rl_msg *m) {
-    if (!m || m->sig == RL_SIG_ALARM) return;
-    u32 class = m->class;
-    if (RL_UNLIKELY(m->data != (u8 *)(m + 1) || m->carried)) free_parts(m);
+static inline void put(rl_msg *m, u32 class) {
     m->next = spare[class].now;
     spare[class].now = m;
     if (RL_UNLIKELY(++spare[class].n == batch_of(class))) put_away(class);
+}
+
+static __attribute__((noinline)) void free_more(rl_msg *m) {
+    if (m->sig == RL_SIG_ALARM) return;
+    if (m->more) rl_msg_clear(m);
+    put(m, m->class);
+}
+
+void rl_msg_free(rl_msg *m) {
+    if (RL_UNLIKELY(!m)) return;
+    if (RL_UNLIKELY(m->class || m->more)) free_more(m);
+    else put(m, 0);
 }
 
 void rl_msg_thread_fini(void) {
@@ -182,6 +183,7 @@ rl_err rl_msg_push(rl_msg *m, const struct rl_carried_type *type, void *object, 
         if (!c) return RL_ERR_NOMEM;
         m->carried = c;
     }
+    m->more = true;
     *index = m->ncarried;
     m->carried[m->ncarried++] = (rl_carried){ type, object };
     return RL_OK;

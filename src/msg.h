@@ -43,6 +43,7 @@ typedef struct rl_msg {
     u8 sig;              /* rl_sig */
     u8 flag;             /* LINK_END: rl_end; FLAG: the flag; STARTED: failed */
     u8 class;            /* 64 << class bytes altogether */
+    bool more;           /* freeing it is more than putting the block away: data elsewhere, things carried, an alarm */
 } rl_msg;
 
 /* With little or no room for data. NULL when memory is out. */
@@ -53,6 +54,17 @@ rl_msg *rl_msg_new_data(i64 tag, u64 capacity);
 void rl_msg_free(rl_msg *m);
 /* Releases data and resources; the message stays, empty. */
 void rl_msg_clear(rl_msg *m);
+/* Makes m, which the caller owns, an empty DATA message with room for `capacity` bytes, if that takes no more than writing to
+ * it. */
+static inline bool rl_msg_renew(rl_msg *m, i64 tag, u64 capacity) {
+    if (m->class || m->more || capacity - 1 >= 64 - sizeof *m) return false;
+    m->tag = tag;
+    m->at = 0;
+    m->size = 0;
+    m->sig = RL_SIG_DATA;
+    m->flag = 0;
+    return true;
+}
 /* Gives what this thread keeps for reuse to the others. */
 void rl_msg_thread_fini(void);
 /* memcpy, with the sizes small messages have in line. */

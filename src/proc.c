@@ -51,6 +51,7 @@ static rl_proc *new_record(rl_worker *w) {
     p->host.direct = open_range;
     p->timer.kind = RL_DUE_PROC;
     p->alarm.sig = RL_SIG_ALARM;
+    p->alarm.more = true;
     return p;
 }
 
@@ -60,6 +61,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     u8 *bottom = p->stack;
     rl_exec_init(&p->host.exec, bottom, (size_t)((u8 *)p - bottom) - s->prog->room, &p->host);
     p->host.exec.more = more_stack;
+    p->host.exec.next = rl_proc_pass_on;
     memset(&p->host.wait, 0, sizeof p->host.wait);
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
@@ -69,6 +71,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->die_with_links = true;
     p->dying = RL_DYING_NOT;
     p->parked = p->ready = p->wait_mail = p->known = false;
+    p->peer = p;
     atomic_init(&p->alarmed, false); /* the last life may have ended with its alarm on the way */
     p->starting = NULL;
     p->throttled = false;
@@ -344,6 +347,7 @@ static void release(rl_proc *p) {
 
 void rl_proc_free(rl_proc *p) {
     rl_pid_remove(&rl_worker_self->rt->pids, p->id);
+    p->known = false;
     release(p);
 }
 
@@ -400,6 +404,7 @@ static void finish(rl_proc *p, rl_end end, int status) {
     if (p->starting) rl_proc_drop(p->starting);
     p->worker->stats.failures += end != RL_END_NORMAL;
     rl_pid_remove(&rt->pids, p->id);
+    p->known = false; /* to those whose peer it was */
     rl_names_forget(&rt->names, p->id);
     rl_sig_last(p);
     rl_sig_ended(p, end);
@@ -588,19 +593,75 @@ static inline i64 allowance(const rl_proc *p, i64 slice) {
     return RL_LIKELY(spent < p->fuel_limit) ? (i64)RL_MIN((u64)slice, p->fuel_limit - spent) : 0;
 }
 
+static u64 account(rl_proc *p) {
+    u64 spent = (u64)p->host.exec.granted;
+    p->worker->stats.fuel += spent;
+    if (RL_UNLIKELY(p->host.instance->mem_bound != p->memory)) count_memory(p);
+    return spent;
+}
+
+/* ---- one goes on where another waits ---- */
+
+/* A value in the field's place in `state`. */
+#define STATE(field, value) ((u64)(value) << 8 * (offsetof(rl_proc, field) - offsetof(rl_proc, state)))
+
+/* ready_to_run, in the case that the only thread's processes are in after a send: nothing but a message came for q. With other
+ * threads about, they look at `known`. */
+static inline bool simply_ready(rl_proc *q) {
+    u64 woken = STATE(parked, true) | STATE(ready, true);
+    u64 matters = STATE(phase, 0xff) | STATE(dying, 0xff) | STATE(throttled, true) | woken;
+    if (!rl_alone() || (q->state & matters) != (STATE(phase, RL_PHASE_RUN) | woken)) return false;
+    if (q->armed || rl_mailbox_arrived(&q->mail)) return false; /* an alarm is only on its way for one that was armed */
+    q->state &= ~woken;
+    return true;
+}
+
+/* p waits for a message and nothing else, and none has come. */
+static inline bool simply_parks(rl_proc *p) {
+    if (!rl_alone() || rl_mailbox_arrived(&p->mail)) return false;
+    p->throttled = p->ready = false;
+    p->parked = true;
+    return rl_mailbox_park(&p->mail);
+}
+
+/* The worker's loop in short, for the most frequent turn: the one that runs waits for a message, and somebody it sent
+ * something goes on in its slice. Whatever else is to be done is left to the loop. */
+rl_exec *rl_proc_pass_on(rl_exec *x) {
+    rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec), *q;
+    rl_worker *w = p->worker;
+    i64 left = w->budget - (x->granted - x->fuel) - RL_DISPATCH_COST;
+    if (!(q = w->next) || left <= 0 || w->ticks + 1 >= RL_LOOK_EVERY) return NULL;
+    if (p->host.wait.deadline_ns != INT64_MAX || p->host.wait.fd >= 0 || p->host.wait.yield || p->dying) return NULL;
+    w->next = NULL;
+    q->worker = w;
+    if (!simply_ready(q) && !ready_to_run(q)) return NULL;
+    rl_exec_settle(x);
+    account(p);
+    w->budget = left;
+    w->ticks++;
+    w->stats.slices++;
+    w->running = q->id;
+    if (RL_LIKELY(simply_parks(p))) {
+        w->stats.parks++;
+    } else {
+        w->current = NULL;
+        slice_over(p, RL_EXIT_PARK);
+    }
+    w->current = q;
+    rl_exec_grant(&q->host.exec, allowance(q, left));
+    return &q->host.exec;
+}
+
 u64 rl_proc_run(rl_proc *p, i64 slice) {
-    rl_exec *x = &p->host.exec;
     rl_worker *w = p->worker = rl_worker_self;
     if (!ready_to_run(p)) return 0;
-    u64 before = x->fuel_spent;
     w->current = p;
-    rl_exit how = rl_exec_resume(x, allowance(p, slice));
+    rl_exit how = rl_exec_resume(&p->host.exec, allowance(p, slice));
+    p = w->current;
     w->current = NULL;
-    u64 spent = x->fuel_spent - before;
-    w->stats.fuel += spent;
-    if (RL_UNLIKELY(p->host.instance->mem_bound != p->memory)) count_memory(p);
+    u64 spent = account(p);
     slice_over(p, how); /* p may be running elsewhere, or gone */
-    return how == RL_EXIT_YIELD ? (u64)slice : spent;
+    return how == RL_EXIT_YIELD ? (u64)w->budget : spent; /* the budget is what p was given */
 }
 
 /* ---- resources ---- */

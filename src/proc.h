@@ -66,16 +66,22 @@ typedef struct rl_proc {
     rl_cold *cold;
     u64 memory;     /* bytes of linear memory as last counted */
     u64 fuel_limit; /* instructions that may be spent; UINT64_MAX: any number */
-    u8 phase;       /* rl_phase */
-    u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
-    bool parked;    /* the last slice ended in a park, and the call has not been repeated */
-    bool ready;     /* it is worth repeating the call */
-    bool wait_mail; /* a new saved message makes it ready */
-    bool known;     /* published: others may find it */
+    union {
+        struct {
+            u8 phase;       /* rl_phase */
+            u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
+            bool parked;    /* the last slice ended in a park, and the call has not been repeated */
+            bool ready;     /* it is worth repeating the call */
+            bool throttled; /* what it sends to is full: it sleeps at the end of its slice, or does */
+            bool wait_mail; /* a new saved message makes it ready */
+            bool known;     /* published: others may find it */
+            bool die_with_links;
+        };
+        u64 state; /* all of it, for comparing and setting */
+    };
+    /* and the rest, of which a slice uses the first line */
+    struct rl_proc *peer; /* whom it last sent something while rl_alone, or itself; may be over and another or none */
     _Atomic bool alarmed; /* alarm is on its way */
-    bool die_with_links;
-    /* and the rest */
-    bool throttled; /* what it sends to is full: it sleeps at the end of its slice, or does */
     rl_run run;
     rl_prog *prog;
     rl_conf *conf;
@@ -138,6 +144,11 @@ void rl_proc_alarm(rl_proc *p, bool timed);
  * used: all, when its slice was over. */
 u64 rl_proc_run(rl_proc *p, i64 slice);
 
+/* exec.next of processes: when the one that runs waits, who was woken by it goes on without the worker's loop. */
+rl_exec_next rl_proc_pass_on;
+
+/* Hands m, the open message of p, to the process with that id, if there is one. */
+void rl_send_by(rl_proc *p, u64 pid, rl_msg *m);
 /* Hands m (taken over; NULL is memory running out and does nothing) to the process with that id. False: there is none. */
 bool rl_send(struct rl_rt *rt, u64 pid, rl_msg *m);
 bool rl_proc_exists(struct rl_rt *rt, u64 pid);

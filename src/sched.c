@@ -16,8 +16,6 @@
 #include "src/jobs.h"
 #include "src/survey.h"
 
-#define LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
-#define DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 #define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's: half a
                                 millisecond. Each makes a branch of a tree wait for the end of another */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
@@ -417,14 +415,14 @@ void rl_worker_run(rl_worker *w) {
     rl_halt_enter(&rt->halt);
     while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
         if (RL_UNLIKELY(atomic_load_explicit(&rt->halt.asked, memory_order_relaxed))) rl_halt_wait(&rt->halt);
-        if (++w->ticks >= LOOK_EVERY) look(w, false, false);
+        if (++w->ticks >= RL_LOOK_EVERY) look(w, false, false);
         rl_proc *p = pick(w);
         if (!p) continue;
         w->stats.slices++;
         w->running = p->id;
         u64 spent = rl_proc_run(p, w->budget);
-        if ((i64)spent >= w->budget) w->ticks += LOOK_EVERY / 8; /* a whole slice: time has passed */
-        w->budget -= (i64)spent + DISPATCH_COST;
+        if ((i64)spent >= w->budget) w->ticks += RL_LOOK_EVERY / 8; /* a whole slice: time has passed */
+        w->budget -= (i64)spent + RL_DISPATCH_COST;
     }
     rl_halt_leave(&rt->halt);
 }

@@ -36,6 +36,8 @@ typedef struct rl_delayed {
 
 #define RL_CROWD (128u << 10) /* bytes: messages still in the second cache when they are read */
 #define RL_SCRATCH 32768u
+#define RL_LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
+#define RL_DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 
 typedef struct rl_worker {
     struct rl_rt *rt;

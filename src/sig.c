@@ -219,6 +219,21 @@ bool rl_send(rl_rt *rt, u64 pid, rl_msg *m) {
     return true;
 }
 
+static __attribute__((noinline)) void send_anew(rl_proc *p, u64 pid, rl_msg *m) {
+    rl_rt *rt = p->worker->rt;
+    if (rl_alone()) {
+        rl_proc *to = rl_map_get(&rl_pid_shard(&rt->pids, pid)->map, pid / RL_PID_SHARDS);
+        p->peer = to ? to : p;
+    }
+    rl_send(rt, pid, m);
+}
+
+/* Records stay where they are when their processes end, so that a look at a peer that is gone finds another or none. */
+void rl_send_by(rl_proc *p, u64 pid, rl_msg *m) {
+    rl_proc *to = p->peer;
+    if (RL_UNLIKELY(!rl_alone() || to->id != pid || !to->known || !save_alone(p->worker, to, m))) send_anew(p, pid, m);
+}
+
 bool rl_proc_exists(rl_rt *rt, u64 pid) {
     rl_proc *p = rl_pid_hold(&rt->pids, pid);
     bool there = p && p->known;

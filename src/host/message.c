@@ -28,8 +28,10 @@ rl_msg *rl_guest_data_open(rl_host *h) {
 }
 
 void rl_host_message_create_data(rl_host *h, i64 tag, i64 capacity) {
+    rl_proc *p = rl_proc_of(h);
+    if (p->open && rl_msg_renew(p->open, tag, (u64)capacity)) return;
     rl_msg *m = rl_msg_new_data(tag, (u64)capacity);
-    if (RL_LIKELY(m)) put_open(rl_proc_of(h), m);
+    if (RL_LIKELY(m)) put_open(p, m);
     else rl_exec_fail(&h->exec, "out of memory");
 }
 
@@ -120,7 +122,7 @@ static bool send_open(rl_host *h, i64 pid) {
     rl_msg *m = any_open(h);
     if (!m) return false;
     p->open = NULL;
-    rl_send(p->worker->rt, (u64)pid, m);
+    rl_send_by(p, (u64)pid, m);
     return true;
 }
 
@@ -164,6 +166,12 @@ i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
         *cursor(h) = NULL;
         p->wait_mail = h->wait.retry = h->wait.timed_out = false;
         return m->sig;
+    }
+    if (!ntags && (u64)timeout == RL_FOREVER && !h->wait.retry && !rl_mailbox_arrived(&p->mail)) { /* and the next */
+        *cursor(h) = &p->mail.first;
+        p->wait_mail = h->wait.retry = true; /* all else is as it is outside of waits */
+        rl_exec_park(&h->exec);
+        return 0;
     }
     if (ntags && !(tags = rl_host_range(h, (u32)tags_ptr, (u64)(u32)ntags * 8))) return 0;
     if (!h->wait.retry) *cursor(h) = &p->mail.first;

@@ -58,12 +58,17 @@ void rl_io_wake(rl_io *io) {
 /* ---- in place of compiled code ---- */
 
 rl_exit rl_exec_resume(rl_exec *x, i64 fuel) {
-    rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec);
     (void)fuel;
-    model_write(p, "a process runs");
-    model_expect(p->worker == rl_worker_self);
-    slices++;
-    return guest(p);
+    for (rl_exit how;;) {
+        rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec);
+        model_write(p, "a process runs");
+        model_expect(p->worker == rl_worker_self);
+        slices++;
+        how = guest(p);
+        rl_exec *next = how == RL_EXIT_PARK ? x->next(x) : NULL;
+        if (!next) return how;
+        x = next;
+    }
 }
 
 static rl_exit park(rl_proc *p, i64 deadline, bool mail) {
@@ -137,6 +142,7 @@ static void make(u32 i) {
     p->host.instance = &instance;
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
+    p->host.exec.next = rl_proc_pass_on;
     p->id = i + 1;
     p->worker = &workers[0];
     p->conf = &conf;
@@ -145,6 +151,7 @@ static void make(u32 i) {
     p->known = true;
     p->timer.kind = RL_DUE_PROC;
     p->alarm.sig = RL_SIG_ALARM;
+    p->alarm.more = true;
     rl_pid_add(&rt.pids, p->id, p);
 }
 

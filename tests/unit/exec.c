@@ -188,6 +188,47 @@ static void parks_and_is_called_again(void **state) {
     rl_exec_reset(&w->x);
 }
 
+/* Two that take turns where they park, on one entry. */
+static rl_exec pair[2];
+
+static i32 in_turn(rl_exec *x, i32 a, i64 b, double c) {
+    if (++w->calls <= 4) rl_exec_park(x);
+    return a + (i32)b + (i32)c;
+}
+static rl_exec *other(rl_exec *x) {
+    rl_exec *y = &pair[x == pair];
+    if (w->calls == 2 && !w->seen) { /* once it does not want to */
+        w->seen = RL_NESTED_RETURNED;
+        return NULL;
+    }
+    rl_exec_settle(x);
+    rl_exec_grant(y, 500);
+    return y;
+}
+
+static void another_goes_on_where_one_parks(void **state) {
+    (void)state;
+    rl_func host;
+    rl_func_host(&host, RL_STUB_HOST, (const void *)(uintptr_t)in_turn, NULL, proto("ild", "i"), "in_turn");
+    rl_func f = calling(&host, proto("i", "i"));
+    rl_exec_poison = true;
+    for (u64 i = 0; i < 2; i++) {
+        rl_exec_init(&pair[i], w->stack + 32768 * i, 32768, (rl_host *)&pair[i]);
+        pair[i].next = other;
+        assert_int_equal(rl_exec_call(&pair[i], &f, &i), RL_OK);
+    }
+    assert_int_equal(rl_exec_resume(&pair[0], 1000), RL_EXIT_PARK); /* the second came back */
+    assert_int_equal(w->calls, 2);
+    assert_int_equal(pair[1].exit, RL_EXIT_PARK);
+    assert_int_equal(pair[0].fuel, 0);
+    assert_int_equal(rl_exec_resume(&pair[0], 1000), RL_EXIT_DONE);
+    assert_int_equal(w->calls, 5);
+    assert_int_equal(rl_exec_result(&pair[0], 0), 100007);
+    assert_int_equal(rl_exec_resume(&pair[1], 1000), RL_EXIT_DONE);
+    assert_int_equal(rl_exec_result(&pair[1], 0), 100008);
+    assert_true(pair[0].fuel_spent == pair[1].fuel_spent);
+}
+
 static i32 trapping(world *host, i32 a, i64 b, double c) {
     (void)host, (void)b, (void)c;
     if (a == 1) rl_exec_trap(&w->x, RL_TRAP_EXIT);
@@ -310,6 +351,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(yields_keep_every_register, setup, teardown),
         cmocka_unit_test_setup_teardown(dropped_in_a_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(parks_and_is_called_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_goes_on_where_one_parks, setup, teardown),
         cmocka_unit_test_setup_teardown(host_traps, setup, teardown),
         cmocka_unit_test_setup_teardown(nested_call_returns, setup, teardown),
         cmocka_unit_test_setup_teardown(nested_traps, setup, teardown),
