@@ -1,10 +1,13 @@
 /* Owns the C helpers compiled code calls (builtin.def): bulk memory and table operations, growth. They run on the
  * worker's stack, on the thread that runs the instance, and end by returning or by rl_exec_trap. All sums are 64-bit, so
- * none can wrap. What takes time by length shortens the slice. Inline code for these was not taken: they are rarely
- * hot, and libc's memmove is better than ours. */
+ * none can wrap. What takes time by length shortens the slice. Inline code for these was not taken:
+ * libc's memmove is better than ours; only short copies, with which compilers move structures, have a way of their own
+ * (rl_glue_memory_copy). */
 #include "jit/builtin.h"
 
+#include "jit/code.h"
 #include "jit/link.h"
+#include "jit/stub.h"
 #include "jit/trap.h"
 
 rl_func rl_builtin_funcs[RL_BUILTIN_COUNT];
@@ -96,6 +99,22 @@ static rl_err set(rl_func *f, const void *fn, const char *name, const char *resu
     if (!p) return RL_ERR_NOMEM;
     rl_func_declare(f, RL_STUB_BUILTIN, fn, NULL, p, name);
     return RL_OK;
+}
+
+const void *rl_glue_copy_long;
+
+bool rl_builtin_ready(rl_builtin b) {
+    rl_func *f = &rl_builtin_funcs[b];
+    if (b != RL_BUILTIN_memory_copy) return rl_func_ready(f);
+    const void *glue = (const void *)(uintptr_t)rl_glue_memory_copy;
+    /* acquire: pairs with the release below; several threads may come here, and write the same */
+    if (RL_LIKELY(__atomic_load_n(&f->xcode, __ATOMIC_ACQUIRE) == glue)) return true;
+    const void *stub = rl_stub_get(f->proto, RL_STUB_BUILTIN);
+    if (!stub) return false;
+    __atomic_store_n(&rl_glue_copy_long, stub, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->code, glue, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->xcode, glue, __ATOMIC_RELEASE);
+    return true;
 }
 
 rl_err rl_builtin_init(void) {

@@ -292,7 +292,7 @@ void rl_emit_builtin(rl_emitter *e, rl_builtin b) {
     for (u32 i = n; i < p->nparams; i++) rl_vs_push(e, args[i]);
     e->locked = 0;
     u64 dying = prepare(e, p);
-    if (!rl_func_ready(&rl_builtin_funcs[b])) e->failed = true;
+    if (!rl_builtin_ready(b)) e->failed = true;
     rl_masm_movi(&e->m, RL_W64, RL_REG_FUNC, (u64)(uintptr_t)&rl_builtin_funcs[b]);
     call_record_far(e);
     finish(e, p, dying);

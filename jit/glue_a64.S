@@ -13,6 +13,7 @@
 #define X_GUEST_PC 56
 #define X_NEXT 120
 #define I_MEM_BASE 0
+#define I_MEM_BOUND 8
 #define I_EXEC 24
 #define EXIT_YIELD 1
 #define EXIT_GROW 32
@@ -172,6 +173,80 @@ END(rl_glue_yield)
     \pair x6, x7, [sp, #176]
     \pair x8, x9, [sp, #192]
 .endm
+/* memory.copy: x3, x4 memories, x5 to, x6 from, x7 bytes; like the stub's. Everything is read before anything is written, as
+ * the ranges may overlap. */
+GLOBAL(rl_glue_memory_copy)
+    orr w9, w3, w4
+    cbnz w9, copy_long
+    cmp w7, #128
+    b.hi copy_long
+    mov w5, w5
+    mov w6, w6
+    mov w7, w7
+    ldp x9, x10, [x27, #I_MEM_BASE]
+    add x11, x6, x7
+    cmp x11, x10
+    b.hi copy_long
+    add x12, x5, x7
+    cmp x12, x10
+    b.hi copy_long
+    add x5, x5, x9                    /* and the ends */
+    add x6, x6, x9
+    add x11, x11, x9
+    add x12, x12, x9
+    cmp w7, #16
+    b.lo copy_words
+    cmp w7, #32
+    b.hi 1f
+    ldr q0, [x6]
+    ldur q1, [x11, #-16]
+    str q0, [x5]
+    stur q1, [x12, #-16]
+    ret
+1:  cmp w7, #64
+    b.hi 2f
+    ldp q0, q1, [x6]
+    ldp q2, q3, [x11, #-32]
+    stp q0, q1, [x5]
+    stp q2, q3, [x12, #-32]
+    ret
+2:  ldp q0, q1, [x6]
+    ldp q2, q3, [x6, #32]
+    ldp q4, q5, [x11, #-64]
+    ldp q6, q7, [x11, #-32]
+    stp q0, q1, [x5]
+    stp q2, q3, [x5, #32]
+    stp q4, q5, [x12, #-64]
+    stp q6, q7, [x12, #-32]
+    ret
+copy_words:
+    tbz w7, #3, 3f
+    ldr x9, [x6]
+    ldur x10, [x11, #-8]
+    str x9, [x5]
+    stur x10, [x12, #-8]
+    ret
+3:  tbz w7, #2, 4f
+    ldr w9, [x6]
+    ldur w10, [x11, #-4]
+    str w9, [x5]
+    stur w10, [x12, #-4]
+    ret
+4:  cbz w7, 5f
+    lsr w13, w7, #1
+    ldrb w9, [x6]
+    ldrb w10, [x6, x13]
+    ldurb w14, [x11, #-1]
+    strb w9, [x5]
+    strb w10, [x5, x13]
+    sturb w14, [x12, #-1]
+5:  ret
+copy_long:
+    adrp x17, rl_glue_copy_long
+    ldr x17, [x17, #:lo12:rl_glue_copy_long]
+    br x17
+END(rl_glue_memory_copy)
+
 GLOBAL(rl_glue_lazy)
     ldp x10, x11, [x16]               /* rl_code, which starts with rl_lazy_head; func */
     ldr x12, [x10, #8]                /* stubs_end */

@@ -14,6 +14,7 @@
 #define X_GS 88
 #define X_NEXT 120
 #define I_MEM_BASE 0
+#define I_MEM_BOUND 8
 #define I_EXEC 24
 #define EXIT_YIELD 1
 #define EXIT_GROW 32
@@ -119,6 +120,79 @@ rl_glue_trap:
     pop %rbp
     ret
 END(rl_glue_host_left)
+
+/* memory.copy: rdi, rsi memories, r8 to, r9 from, rdx bytes; like the stub's. Everything is read before anything is
+ * written, as the ranges may overlap. */
+GLOBAL(rl_glue_memory_copy)
+    endbr64
+    mov %edi, %ecx
+    or %esi, %ecx
+    jnz copy_long
+    cmp $128, %edx
+    ja copy_long
+    mov %r8d, %r8d                    /* whatever the upper halves hold: the guest must not get further than this */
+    mov %r9d, %r9d
+    mov %edx, %edx
+    lea (%r8, %rdx), %rcx
+    cmp I_MEM_BOUND(%r14), %rcx
+    ja copy_long
+    lea (%r9, %rdx), %rcx
+    cmp I_MEM_BOUND(%r14), %rcx
+    ja copy_long
+    add I_MEM_BASE(%r14), %r8
+    add I_MEM_BASE(%r14), %r9
+    cmp $16, %edx
+    jb copy_words
+    movups (%r9), %xmm0
+    movups -16(%r9, %rdx), %xmm1
+    cmp $32, %edx
+    jbe 1f
+    movups 16(%r9), %xmm2
+    movups -32(%r9, %rdx), %xmm3
+    cmp $64, %edx
+    jbe 2f
+    movups 32(%r9), %xmm4
+    movups 48(%r9), %xmm5
+    movups -64(%r9, %rdx), %xmm6
+    movups -48(%r9, %rdx), %xmm7
+    movups %xmm4, 32(%r8)
+    movups %xmm5, 48(%r8)
+    movups %xmm6, -64(%r8, %rdx)
+    movups %xmm7, -48(%r8, %rdx)
+2:  movups %xmm2, 16(%r8)
+    movups %xmm3, -32(%r8, %rdx)
+1:  movups %xmm0, (%r8)
+    movups %xmm1, -16(%r8, %rdx)
+    ret
+copy_words:
+    cmp $8, %edx
+    jb 3f
+    mov (%r9), %rcx
+    mov -8(%r9, %rdx), %rsi
+    mov %rcx, (%r8)
+    mov %rsi, -8(%r8, %rdx)
+    ret
+3:  cmp $4, %edx
+    jb 4f
+    mov (%r9), %ecx
+    mov -4(%r9, %rdx), %esi
+    mov %ecx, (%r8)
+    mov %esi, -4(%r8, %rdx)
+    ret
+4:  test %edx, %edx
+    jz 5f
+    movzbl (%r9), %ecx
+    movzbl -1(%r9, %rdx), %esi
+    cmp $3, %edx
+    jne 6f
+    movzbl 1(%r9), %edi
+    mov %dil, 1(%r8)
+6:  mov %cl, (%r8)
+    mov %sil, -1(%r8, %rdx)
+5:  ret
+copy_long:
+    jmp *rl_glue_copy_long(%rip)
+END(rl_glue_memory_copy)
 
 /* Registers and their places from rsp on; each list is used with `save` and with `load`. */
 .macro save reg, at, op=mov

@@ -43,6 +43,10 @@ void rl_glue_host_left(void);
 void rl_glue_yield(void);
 void rl_glue_grow(void);
 void rl_glue_lazy(void);
+/* What memory.copy calls: copies of at most 128 bytes within memory 0 are done here, others (and those that trap)
+ * by the stub. */
+void rl_glue_memory_copy(void);
+extern const void *rl_glue_copy_long; /* that stub; set before the first call */
 void rl_glue_trap(void);
 
 /* Head of rl_code, read by rl_glue_lazy. */
