@@ -206,6 +206,12 @@ rl_err rl_instance_records(rl_instance *i) {
     return RL_OK;
 }
 
+/* What host functions may see. */
+static bool exports_memory(const rl_module *m) {
+    const rl_export *e = rl_module_export(m, "memory", 6);
+    return e && e->kind == RL_KIND_MEMORY && e->index == 0;
+}
+
 rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     const rl_layout *l = rl_code_layout(code);
     size_t funcs = rl_align(l->size, 16);
@@ -220,6 +226,7 @@ rl_instance *rl_instance_alloc(rl_store *s, rl_module *m, rl_code *code) {
     i->layout = l;
     i->store = s;
     i->flavour = s->config.flavour;
+    i->host_memory = exports_memory(m);
     i->tail_bytes = 8u * m->tail_words;
     i->yield = (const void *)&rl_glue_yield;
     i->grow = (const void *)&rl_glue_grow;

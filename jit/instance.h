@@ -71,6 +71,7 @@ struct rl_instance {
     rl_module *module;
     rl_code *code;
     u32 flavour;            /* rl_flavour of code and memories */
+    bool host_memory;       /* memory 0 is exported as "memory", the name by which host functions know it */
     struct rl_store *store;
     struct rl_instance *next_user; /* of memory 0 */
     u8 *dropped_data, *dropped_elem; /* bit sets of dropped segments */

@@ -39,14 +39,17 @@ static inline void rl_host_direct(rl_host *h, const void *p, u64 n, bool write) 
     if (h->direct) h->direct(h, p, n, write);
 }
 
-/* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY. len 0 is valid up to and
- * including the size. The pointer dies with the call. */
+static __attribute__((cold, noinline, unused)) void *rl_host_no_range(rl_host *h) {
+    if (h->instance->host_memory) rl_exec_trap(&h->exec, RL_TRAP_MEMORY);
+    else rl_exec_fail(&h->exec, "the module exports no memory named \"memory\"");
+    return NULL;
+}
+
+/* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY, or RL_TRAP_HOST when it exports none.
+ * len 0 is valid up to and including the size. The pointer dies with the call. */
 static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {
-    const rl_instance *i = h->instance; /* its copies of memory 0's base and size; without a memory NULL and 0 */
-    if (RL_UNLIKELY(!i->mem_base || (u64)offset + len > i->mem_bound || len > i->mem_bound)) {
-        rl_exec_trap(&h->exec, RL_TRAP_MEMORY);
-        return NULL;
-    }
+    const rl_instance *i = h->instance; /* its copies of memory 0's base and size */
+    if (RL_UNLIKELY(!i->host_memory || (u64)offset + len > i->mem_bound || len > i->mem_bound)) return rl_host_no_range(h);
     return i->mem_base + offset;
 }
 

@@ -45,6 +45,7 @@ static void process_with(const rl_wasi_dir *dirs, u32 ndirs, const int *socks, u
     W.instance->layout = &W.layout;
     W.instance->data[0] = (u64)(uintptr_t)&W.memory;
     rl_instance_set_memory(W.instance, &W.memory);
+    W.instance->host_memory = true;
     W.h.instance = W.instance;
     if (rl_wasi_new(&c, &W.h.wasi, &d)) fail_msg("%s", d.text);
     memset(W.bytes, 0, MEMORY);
