@@ -55,7 +55,9 @@ rl_code *rl_code_find(const void *pc) {
 
 static const rl_func_code *func_at(const rl_code *c, const void *pc, u32 *index) {
     size_t at = (size_t)((const u8 *)pc - c->base);
-    /* acquire: pairs with the release in place() */
+    /* Whoever asks has entered the function through an address that compiled code loaded plainly: the fence keeps that load
+     * before ours. It pairs with the release in publish_entry, the acquire with that in place() */
+    atomic_thread_fence(memory_order_acquire);
     u32 lo = 0, hi = atomic_load_explicit(&c->nplaced, memory_order_acquire);
     while (lo < hi) {
         u32 mid = lo + (hi - lo) / 2;
@@ -108,7 +110,7 @@ static void write_perf_map(rl_code *c, u32 from) {
     snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
     FILE *f = fopen(path, "a");
     if (!f) return;
-    for (u32 i = from; i < atomic_load(&c->nplaced); i++) {
+    for (u32 i = from; i < atomic_load_explicit(&c->nplaced, memory_order_relaxed); i++) { /* which this thread has written */
         const rl_func_code *fc = &c->funcs[c->order[i]];
         rl_module_func_name(c->module, c->order[i] + c->module->nimported_funcs, name, sizeof name);
         fprintf(f, "%lx %x %s\n", (unsigned long)(uintptr_t)(c->base + fc->start), fc->size, name);
@@ -121,10 +123,12 @@ static void write_perf_map(rl_code *c, u32 from) {
 static void publish_entry(rl_code *c, u32 func, const void *entry) {
     u32 slot = c->module->func_slot[func];
     if (c->records && slot != UINT32_MAX) {
-        /* both words are valid before and after; a reader may see either */
+        /* both words are valid before and after; a reader may see either. release: pairs with compiled code's plain loads,
+         * whose jump depends on them, and with the fence in func_at */
         __atomic_store_n(&c->records[slot].code, entry, __ATOMIC_RELEASE);
         __atomic_store_n(&c->records[slot].xcode, entry, __ATOMIC_RELEASE);
     }
+    /* release: pairs with rl_code_entry, with the acquire in rl_glue_lazy, and as above */
     __atomic_store_n(&c->head.entries[func], entry, __ATOMIC_RELEASE);
 }
 
@@ -132,7 +136,7 @@ static void publish_entry(rl_code *c, u32 func, const void *entry) {
 static void place(rl_code *c, u32 d) {
     u32 n = atomic_load_explicit(&c->nplaced, memory_order_relaxed);
     c->order[n] = d;
-    atomic_store_explicit(&c->nplaced, n + 1, memory_order_release);
+    atomic_store_explicit(&c->nplaced, n + 1, memory_order_release); /* pairs with the acquire in func_at */
 }
 
 /* ---- eager ---- */
@@ -153,7 +157,7 @@ static void publish_all(rl_code *c, bool ordered) {
         publish_entry(c, i + c->module->nimported_funcs, c->base + c->funcs[i].start);
     }
     if (!ordered) qsort_r(c->order, n, sizeof *c->order, by_address, c->funcs);
-    atomic_store_explicit(&c->nplaced, n, memory_order_release);
+    atomic_store_explicit(&c->nplaced, n, memory_order_release); /* pairs with the acquire in func_at */
 }
 
 /* A small module is put together elsewhere and written at once: that is less than changing what the range is, twice. */
@@ -373,7 +377,7 @@ rl_err rl_code_get(rl_module *m, rl_flavour flavour, rl_compile_mode mode, unsig
     *out = atomic_load_explicit(&m->code[flavour], memory_order_relaxed);
     if (!*out) {
         e = make(m, flavour, mode, threads, out, d);
-        if (!e) atomic_store_explicit(&m->code[flavour], *out, memory_order_release);
+        if (!e) atomic_store_explicit(&m->code[flavour], *out, memory_order_release); /* pairs with the acquire above */
     }
     pthread_mutex_unlock(&m->making);
     return e;
@@ -388,7 +392,7 @@ void rl_code_free(rl_code *c) {
     free(c->funcs);
     free(c->order);
     free(c->records);
-    free(atomic_load(&c->shared));
+    free(atomic_load_explicit(&c->shared, memory_order_relaxed));
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -91,6 +91,7 @@ u8 *rl_codemem_alloc(size_t size, void *owner) {
     pthread_mutex_lock(&lock);
     u32 at = find_run(n);
     if (at < ngranules) {
+        /* release: pairs with the acquire in rl_codemem_owner */
         for (u32 i = at; i < at + n; i++) atomic_store_explicit(&owners[i], owner, memory_order_release);
         if (at == hint) hint = at + n;
     }
@@ -122,6 +123,7 @@ void rl_codemem_free(u8 *at, size_t size) {
         return;
     }
     pthread_mutex_lock(&lock);
+    /* release: pairs with the acquire in rl_codemem_owner */
     for (u32 i = first; i < first + n; i++) atomic_store_explicit(&owners[i], NULL, memory_order_release);
     hint = RL_MIN(hint, first);
     pthread_mutex_unlock(&lock);

@@ -137,7 +137,7 @@ static rl_err compile_run(worker *w, u32 run, rl_diag *d) {
 }
 
 static void fail(team *t, u32 run, rl_err e, const rl_diag *d) {
-    atomic_store(&t->failed, true);
+    atomic_store_explicit(&t->failed, true, memory_order_relaxed);
     pthread_mutex_lock(&t->lock);
     if (!t->err || run < t->bad_run) {
         t->err = e;

@@ -309,7 +309,7 @@ bool rl_func_ready(rl_func *f) {
     const void *stub = rl_stub_get(f->proto, (rl_stub)x);
     if (!stub) return false;
     __atomic_store_n(&f->code, stub, __ATOMIC_RELAXED);
-    __atomic_store_n(&f->xcode, stub, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->xcode, stub, __ATOMIC_RELEASE); /* pairs with the acquire above */
     return true;
 }
 

@@ -300,6 +300,7 @@ static const images *get_images(rl_instance *i) {
     if (im) return im;
     im = build_images(i);
     void *none = NULL;
+    /* release: pairs with the acquire above; acquire on failure: with the release of who was first */
     if (im && !atomic_compare_exchange_strong_explicit(word, &none, im, memory_order_release, memory_order_acquire)) {
         free(im);
         im = none;

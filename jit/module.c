@@ -116,7 +116,7 @@ rl_module *rl_module_get(rl_module *m) {
 }
 
 void rl_module_put(rl_module *m) {
-    /* acq_rel: whoever frees must see everything others did before their put */
+    /* acq_rel: pairs with the other puts; whoever frees must see everything others did before theirs */
     if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < RL_LEN(m->code); i++) {
         struct rl_code *c = atomic_load_explicit(&m->code[i], memory_order_relaxed);
@@ -191,6 +191,7 @@ static const rl_name *names_of(rl_module *m) {
     if (!names) return NULL;
     read_names(m, names);
     rl_name *other = NULL;
+    /* pairs with the acquire above, and its own failure with whoever was first */
     if (atomic_compare_exchange_strong_explicit(&m->names, &other, names, memory_order_acq_rel, memory_order_acquire))
         return names;
     free(names); /* another thread was first */

@@ -53,7 +53,7 @@ const void *rl_stub_get(rl_proto *p, rl_stub kind) {
     code = atomic_load_explicit(&p->stub[kind], memory_order_relaxed);
     if (!code) {
         code = make(p, kind);
-        atomic_store_explicit(&p->stub[kind], code, memory_order_release);
+        atomic_store_explicit(&p->stub[kind], code, memory_order_release); /* pairs with the acquire above */
     }
     pthread_mutex_unlock(&lock);
     return code;

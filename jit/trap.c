@@ -105,6 +105,7 @@ static void pass_on(int sig, siginfo_t *info, void *ctx, const struct sigaction 
 _Atomic(rl_trap_open *) rl_trap_opener;
 
 static bool opened(int sig, const siginfo_t *info) {
+    /* acquire: pairs with the release of whoever installs one */
     rl_trap_open *open = sig == SIGSEGV ? atomic_load_explicit(&rl_trap_opener, memory_order_acquire) : NULL;
     return open && open(info->si_addr);
 }

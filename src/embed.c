@@ -138,6 +138,7 @@ static rille_status fail_nomem(rille_error *e) { return fail(e, RILLE_NOMEM, "ou
 
 static void engine_put(rille_engine *e) {
     /* acq_rel: the last owner sees what the others wrote */
+    /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) free(e);
 }
 
@@ -320,6 +321,7 @@ static void def_free(def *d) {
 
 static void linker_put(rille_linker *l) {
     /* acq_rel: as engine_put */
+    /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1) return;
     for (def *d = l->defs, *next; d; d = next) {
         next = d->next;

@@ -115,7 +115,7 @@ static rl_plan *plan_for(rl_habit *h, const rl_image *im, u32 pages) {
 }
 
 static void plan_put(rl_plan *p) {
-    /* acq_rel: the last reader is through with it before it is freed */
+    /* acq_rel: pairs with the other puts; the last reader is through with it before it is freed */
     if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1) free(p);
 }
 

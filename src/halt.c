@@ -49,8 +49,10 @@ void rl_halt_begin(rl_rt *rt) {
     if (is_worker(rt)) stay(h); /* counted as stopped to the end, also while somebody else looks first */
     else
         while (atomic_load_explicit(&h->asked, memory_order_relaxed)) pthread_cond_wait(&h->moved, &h->lock);
-    atomic_store_explicit(&h->asked, true, memory_order_seq_cst);
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_io_wake(&rt->workers[i].io);
+    /* relaxed, as everywhere: it is the lock that orders. A worker sees it between slices, one asleep because it is woken,
+     * one that begins because it takes the lock first. */
+    atomic_store_explicit(&h->asked, true, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_io_wake(&rt->workers[i].io);
     while (h->halted < h->running) pthread_cond_wait(&h->moved, &h->lock);
     pthread_mutex_unlock(&h->lock);
 }

@@ -143,7 +143,8 @@ static bool start_watch(rl_io *io, rl_watch *w, int fd) {
 
 bool rl_io_await(rl_io *io, rl_watch *watch, int fd, rl_waiter *w, bool write) {
     rl_io *where = NULL;
-    /* acquire: with another's lock we would see what it did; without, we go away */
+    /* acq_rel: pairs with the acquire in rl_watch_worker, which sees the watch as it was registered, and with another's
+     * exchange here: who comes second goes away. */
     if (atomic_compare_exchange_strong_explicit(&watch->io, &where, io, memory_order_acq_rel, memory_order_acquire)) {
         if (!start_watch(io, watch, fd)) {
             atomic_store_explicit(&watch->io, NULL, memory_order_relaxed);
@@ -156,7 +157,7 @@ bool rl_io_await(rl_io *io, rl_watch *watch, int fd, rl_waiter *w, bool write) {
     link_waiter(w, &watch->first);
     io->awaiting++;
     count_waiting(io);
-    /* seq_cst, as in rl_watch_more: one of us sees the other */
+    /* seq_cst: pairs with rl_watch_more and fire_watch, which mark first and look for waiters then: one sees the other */
     atomic_fetch_add_explicit(&watch->waiting, 1, memory_order_seq_cst);
     if (!(atomic_load_explicit(&watch->ready, memory_order_seq_cst) & (write ? RL_READY_OUT : RL_READY_IN | RL_READY_END))) return true;
     unlink_awaiter(io, w);
@@ -179,6 +180,7 @@ static void fire_watch(rl_io *io, const struct epoll_event *ev, void (*ready)(vo
     if (ev->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) marks |= RL_READY_IN;
     if (ev->events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) marks |= RL_READY_OUT;
     if (ev->events & (EPOLLRDHUP | EPOLLHUP)) marks |= RL_READY_END;
+    /* seq_cst: pairs with rl_io_await, which waits first and looks for marks then */
     atomic_fetch_or_explicit(&s->watch->ready, marks, memory_order_seq_cst);
     rl_io_more(io, s->watch, marks, ready, env);
 }

@@ -47,12 +47,13 @@ static inline u8 rl_watch_try(rl_watch *w, u8 direction) {
     u8 with = direction == RL_READY_IN ? RL_READY_IN | RL_READY_END : direction;
     /* relaxed: a mark missed here is seen when waiting, and what it stands for is the kernel's to order */
     if (!(atomic_load_explicit(&w->ready, memory_order_relaxed) & with)) return 0;
+    /* seq_cst: pairs with whoever marks; the mark is gone before the kernel is asked */
     return atomic_fetch_and_explicit(&w->ready, (u8)~with, memory_order_seq_cst) & with;
 }
 /* After one that did not say "not now" and may have left something: there is more. tried: what rl_watch_try gave. True:
  * somebody waits, who is to be woken by rl_io_more. */
 static inline bool rl_watch_more(rl_watch *w, u8 direction, u8 tried) {
-    /* seq_cst, as in rl_io_await: one of us sees the other */
+    /* seq_cst: pairs with rl_io_await, which waits first and looks for marks then: one sees the other */
     atomic_fetch_or_explicit(&w->ready, direction | (tried & RL_READY_END), memory_order_seq_cst);
     return atomic_load_explicit(&w->waiting, memory_order_seq_cst) != 0;
 }

@@ -21,6 +21,7 @@ static inline void rl_lock_take(rl_lock *l) {
         while (atomic_load_explicit(&l->taken, memory_order_relaxed))
             if (++tries % 64 == 0) sched_yield(); /* the holder may have lost its core */
 }
+/* release: pairs with the acquire in rl_lock_take */
 static inline void rl_lock_drop(rl_lock *l) { atomic_store_explicit(&l->taken, 0, memory_order_release); }
 
 #endif

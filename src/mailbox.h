@@ -35,6 +35,7 @@ static inline u64 rl_mailbox_bytes(const rl_mailbox *b) {
 }
 /* Owner: m, which has arrived, is in b no more. */
 static inline void rl_mailbox_left(rl_mailbox *b, const rl_msg *m) {
+    /* release: pairs with the acquire in rl_mailbox_bytes */
     atomic_store_explicit(&b->taken, atomic_load_explicit(&b->taken, memory_order_relaxed) + rl_msg_weight(m), memory_order_release);
 }
 
@@ -71,6 +72,7 @@ static inline bool rl_mailbox_park(rl_mailbox *b) {
 /* Whoever wakes for another reason (timer, readiness): true when the caller is the one to make the owner runnable. */
 static inline bool rl_mailbox_unpark(rl_mailbox *b) {
     rl_msg *parked = RL_PARKED;
+    /* acquire: pairs with the release in rl_mailbox_park */
     return atomic_compare_exchange_strong_explicit(&b->word, &parked, NULL, memory_order_acquire, memory_order_relaxed);
 }
 

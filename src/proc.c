@@ -223,6 +223,7 @@ static void memory_put(rl_memory_source *source, u8 *base, u64 capacity) {
 
 void rl_proc_memory_init(rl_memory_source *source) {
     *source = (rl_memory_source){ memory_get, memory_put };
+    /* release: pairs with the acquire in jit/trap.c */
     atomic_store_explicit(&rl_trap_opener, open_page, memory_order_release);
 }
 
@@ -289,8 +290,8 @@ static void disarm(rl_proc *p) {
 }
 
 void rl_proc_alarm(rl_proc *p, bool timed) {
-    /* relaxed: the alarm is handed over by the mailbox */
-    if (atomic_exchange_explicit(&p->alarmed, true, memory_order_relaxed)) return; /* the call is repeated anyway */
+    /* acquire: pairs with the release of whoever took the last one; the mailbox hands this one over */
+    if (atomic_exchange_explicit(&p->alarmed, true, memory_order_acquire)) return; /* the call is repeated anyway */
     p->alarm.pid = p->epoch;
     p->alarm.flag = timed;
     rl_send_to(p, &p->alarm);
@@ -391,7 +392,8 @@ static void started(rl_proc *p, const char *failure) {
         u64 parent = p->parent;
         rl_msg *note = p->note;
         p->note = NULL;
-        /* release: the spawner sees all of p; from here p is the spawner's */
+        /* release: pairs with the acquire in rl_proc_drop; the spawner sees all of p, which is the spawner's from here.
+         * acquire: pairs with the exchange there; who was abandoned sees why */
         if (atomic_exchange_explicit(&p->launch, RL_LAUNCH_THROUGH, memory_order_acq_rel) == RL_LAUNCH_ABANDONED) rl_proc_free(p);
         else rl_send(rt, parent, note), note = NULL;
         rl_msg_free(note);

@@ -22,6 +22,7 @@ static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles sign
 static void on_signal(int sig) {
     int saved = errno; /* of whatever was interrupted */
     atomic_fetch_or_explicit(&rl_rt_signals, 1u << sig, memory_order_relaxed);
+    /* acquire: pairs with the release in catch_signals */
     rl_io *io = atomic_load_explicit(&signal_io, memory_order_acquire);
     if (io) rl_io_wake(io);
     errno = saved;
@@ -35,7 +36,8 @@ static const struct { int number; void (*handler)(int); } caught[] = {
 };
 
 static void catch_signals(rl_io *io, struct sigaction old[RL_LEN(caught)]) {
-    atomic_store(&rl_rt_signals, 0);
+    atomic_store_explicit(&rl_rt_signals, 0, memory_order_relaxed);
+    /* release: pairs with the acquire in on_signal */
     atomic_store_explicit(&signal_io, io, memory_order_release);
     for (u32 i = 0; i < RL_LEN(caught); i++) {
         struct sigaction a = { .sa_handler = caught[i].handler, .sa_flags = SA_ONSTACK };
@@ -45,7 +47,7 @@ static void catch_signals(rl_io *io, struct sigaction old[RL_LEN(caught)]) {
 
 static void release_signals(const struct sigaction old[RL_LEN(caught)]) {
     for (u32 i = 0; i < RL_LEN(caught); i++) sigaction(caught[i].number, &old[i], NULL);
-    atomic_store(&signal_io, NULL);
+    atomic_store_explicit(&signal_io, NULL, memory_order_relaxed);
 }
 
 rl_rt_config rl_rt_defaults(void) {
@@ -115,8 +117,8 @@ static rl_err start_root(rl_rt *rt, rl_module *m, rl_conf *conf, rl_diag *d) {
 
 static void clear(rl_rt *rt) {
     for (rl_proc *p; (p = rl_pid_any(&rt->pids));) rl_proc_free(p);
-    if (atomic_load(&rt->started)) rl_wheel_disarm(&rt->workers->wheel, &rt->deadline);
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+    if (rl_rt_started(rt)) rl_wheel_disarm(&rt->workers->wheel, &rt->deadline);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) {
         rl_wheel *wheel = &rt->workers[i].wheel;
         for (rl_timer *t; wheel->armed && (t = rl_wheel_any(wheel));) {
             rl_delayed *late = RL_CONTAINER(t, rl_delayed, timer);
@@ -124,8 +126,8 @@ static void clear(rl_rt *rt) {
             free(late);
         }
     }
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_spares_fini(&rt->workers[i].spares); /* whose memories are of any */
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_worker_fini(&rt->workers[i]);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_spares_fini(&rt->workers[i].spares); /* whose memories are of any */
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_worker_fini(&rt->workers[i]);
     rl_pool_free(rt->pool);
     rl_stacks_fini(&rt->stacks);
     rl_stacks_fini(&rt->deep_stacks);
@@ -141,7 +143,7 @@ static void clear(rl_rt *rt) {
 /* No worker runs any more, so every process is between two slices. */
 static void report_timeout(rl_rt *rt) {
     fprintf(rt->log, "rille: time limit reached\n");
-    if (atomic_load(&rt->alive) <= SHOWN) rl_survey_print(rt);
+    if (atomic_load_explicit(&rt->alive, memory_order_relaxed) <= SHOWN) rl_survey_print(rt);
     else rl_survey_one(rt, 1, rt->log);
 }
 
@@ -168,7 +170,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     rl_attach_close(rt);
     rl_upper_host.unobserve(rt);
     if (c->handle_signals && !c->leave) release_signals(old);
-    return atomic_load(&rt->status);
+    return atomic_load_explicit(&rt->status, memory_order_relaxed); /* the other threads are joined */
 }
 
 /* There when a leak checker is linked in. It does not look into the slots where processes lie, so for it a run that left
@@ -194,14 +196,14 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     RL_TRY(rl_upper_host.init());
     RL_TRY(rl_engine_init(d));
     RL_TRY(rl_trap_thread_init());
-    atomic_store(&rt->started, 1);
+    atomic_store_explicit(&rt->started, 1, memory_order_relaxed); /* no other thread yet */
     return rl_worker_init(rt->workers, rt, 0);
 }
 
 /* What pools saved: stacks and memories used again were not mapped and unmapped, and kept their pages. */
 static RL_RACY void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
     u64 stacks = s->processes - RL_MIN(s->processes, rl_stacks_used(&rt->stacks)), slots = 0, scans = 0, kept = 0;
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+    for (u32 i = 0; i < rl_rt_started(rt); i++) {
         const rl_slots *l = &rt->workers[i].slots;
         slots += l->cleaned;
         scans += l->scans;
@@ -212,8 +214,9 @@ static RL_RACY void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
 }
 
 RL_RACY void rl_rt_sum(rl_rt *rt, rl_rt_stats *s) {
-    *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load(&rt->alive_peak), .memory_peak = atomic_load(&rt->memory_peak) };
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) {
+    *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load_explicit(&rt->alive_peak, memory_order_relaxed),
+                        .memory_peak = atomic_load_explicit(&rt->memory_peak, memory_order_relaxed) };
+    for (u32 i = 0; i < rl_rt_started(rt); i++) {
         const rl_rt_stats *w = &rt->workers[i].stats;
         s->fuel += w->fuel;
         s->processes += w->processes;

@@ -20,6 +20,7 @@ void rl_runq_fini(rl_runq *q) {
 
 /* acquire on head: the slot's previous content has been read by whoever moved head on */
 static u32 room(rl_ring *q) {
+    /* acquire: pairs with the release of whoever took from the slot that is written next */
     return RL_RUNQ_RING - (atomic_load_explicit(&q->tail, memory_order_relaxed) -
                            atomic_load_explicit(&q->head, memory_order_acquire));
 }

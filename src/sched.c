@@ -49,7 +49,7 @@ rl_err rl_worker_tally(rl_worker *w) { return (w->tally = calloc(1, sizeof *w->t
 
 void rl_worker_fini(rl_worker *w) {
     if (!w->rt) return;
-    while (atomic_load(&w->told)) rl_jobs_deliver(w); /* to nobody */
+    while (atomic_load_explicit(&w->told, memory_order_relaxed)) rl_jobs_deliver(w); /* to nobody */
     rl_spares_fini(&w->spares);
     rl_slots_fini(&w->slots);
     rl_runq_fini(&w->runq);
@@ -75,6 +75,7 @@ void rl_rt_peak(_Atomic u64 *peak, u64 value) {
 
 /* True: w was asleep, or about to, and the caller is the one to wake it. */
 static bool rouse(rl_worker *w) {
+    /* seq_cst: pairs with the store in nap, and with the others that come to wake w: one of them does */
     if (!atomic_load_explicit(&w->asleep, memory_order_relaxed) || !atomic_exchange(&w->asleep, false)) return false;
     atomic_fetch_sub(&w->rt->sleepers, 1);
     return true;
@@ -93,8 +94,9 @@ static void *work(void *arg) {
 /* A thread that cannot be had is done without: its worker's queue stays empty. */
 static void start_another(rl_rt *rt) {
     u32 n = atomic_load_explicit(&rt->started, memory_order_relaxed);
+    /* pairs with the stores below: one starts workers at a time, and sees those that others have started */
     if (n == rt->nworkers || atomic_exchange(&rt->starting, true)) return;
-    n = atomic_load(&rt->started);
+    n = rl_rt_started(rt);
     rl_worker *w = &rt->workers[n];
     sigset_t outside, old;
     sigemptyset(&outside);
@@ -103,21 +105,23 @@ static void start_another(rl_rt *rt) {
     sigaddset(&outside, SIGUSR1);
     sigaddset(&outside, SIGUSR2);
     if (n == rt->nworkers || rl_worker_init(w, rt, n)) {
-        atomic_store(&rt->starting, false);
+        atomic_store(&rt->starting, false); /* pairs with the exchange above */
         return;
     }
-    /* counted before it runs: whoever stops the run wakes it */
+    /* counted before it runs: whoever stops the run wakes it; pairs with rl_rt_started */
     atomic_store(&rt->started, n + 1);
+        /* pairs with rl_alone: the thread made next sees it, and this one does */
     atomic_store(&rl_shared, true);
     pthread_sigmask(SIG_BLOCK, &outside, &old); /* those are for the first */
     w->has_thread = !pthread_create(&w->thread, NULL, work, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    atomic_store(&rt->starting, false);
+    atomic_store(&rt->starting, false); /* pairs with the exchange above */
 }
 
 void rl_workers_join(rl_rt *rt) {
+    /* pairs with the stores in start_another: nobody starts one any more */
     while (atomic_exchange(&rt->starting, true)) sched_yield();
-    for (u32 i = 1; i < atomic_load(&rt->started); i++)
+    for (u32 i = 1; i < rl_rt_started(rt); i++)
         if (rt->workers[i].has_thread) pthread_join(rt->workers[i].thread, NULL);
 }
 
@@ -127,7 +131,7 @@ static void call_help(rl_worker *w) {
     if (rt->nworkers == 1 || rl_runq_length(&w->runq) + (w->next != NULL) < 2) return;
     /* the queue's new tail is visible before we look for sleepers; pairs with the add in nap */
     atomic_thread_fence(memory_order_seq_cst);
-    u32 n = atomic_load_explicit(&rt->started, memory_order_acquire);
+    u32 n = rl_rt_started(rt);
     for (u32 i = 0; atomic_load_explicit(&rt->sleepers, memory_order_relaxed) && i < n; i++)
         if (rouse(&rt->workers[i])) {
             rl_io_wake(&rt->workers[i].io);
@@ -161,9 +165,11 @@ void rl_sched_next(rl_proc *p) {
 
 void rl_sched_stop(rl_rt *rt, int status) {
     int none = -1;
+    /* pairs with the like of others: the first one's status stays. The run's end is read after the threads are joined */
     if (!atomic_compare_exchange_strong(&rt->status, &none, status)) return;
+    /* seq_cst: pairs with nap's look: a worker that is not woken here has begun after, and sees it before it sleeps */
     atomic_store(&rt->stop, true);
-    for (u32 i = 0; i < atomic_load(&rt->started); i++) rl_io_wake(&rt->workers[i].io);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_io_wake(&rt->workers[i].io);
 }
 
 /* ---- timers and readiness ---- */
@@ -225,7 +231,7 @@ void rl_sched_unwatch(rl_watch *watch) {
 }
 
 static bool others_busy(const rl_worker *w) {
-    for (u32 i = 0; i < atomic_load_explicit(&w->rt->started, memory_order_relaxed); i++)
+    for (u32 i = 0; i < rl_rt_started(w->rt); i++)
         if (i != w->index && !atomic_load_explicit(&w->rt->workers[i].asleep, memory_order_relaxed)) return true;
     return false;
 }
@@ -326,7 +332,7 @@ static rl_proc *from_queue(rl_worker *w) {
 static rl_proc *steal(rl_worker *w) {
     rl_rt *rt = w->rt;
     w->seed = w->seed * 1664525u + 1013904223u;
-    u32 all = atomic_load_explicit(&rt->started, memory_order_acquire);
+    u32 all = rl_rt_started(rt);
     for (u32 i = 0, first = w->seed >> 8; i < all; i++) {
         rl_worker *from = &rt->workers[(first + i) % all];
         u32 n = from != w ? rl_runq_steal(&from->runq, &w->runq) : 0;
@@ -374,6 +380,7 @@ static rl_proc *nap(rl_worker *w) {
         return NULL;
     }
     /* First we say that we sleep, then look once more: who queues does it the other way round, so one of us sees. */
+        /* pairs with rouse, by the fences here and in call_help; the last look at `stop` with the store in rl_sched_stop */
     atomic_store(&w->asleep, true);
     atomic_fetch_add(&w->rt->sleepers, 1);
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in call_help: the look must not come first */
@@ -395,6 +402,7 @@ static rl_proc *pick(rl_worker *w) {
 
 /* What signals ask for. True: the end. */
 static bool obey(rl_worker *w) {
+    /* pairs with on_signal: what it adds is seen now or next time */
     u32 came = atomic_exchange(&rl_rt_signals, 0);
     if (came >> SIGUSR1 & 1) rl_survey_print(w->rt);
     if (came >> SIGUSR2 & 1 && rl_attach_open(w->rt) && !w->rt->config->quiet)

@@ -104,6 +104,11 @@ struct rl_rt {
     FILE *log;
 };
 
+/* seq_cst: pairs with the store in start_another: those workers can be looked at; and rl_sched_stop, which has stored `stop`
+ * before, either wakes a worker or is seen by it. */
+static inline u32 rl_rt_started(const rl_rt *rt) { return atomic_load(&rt->started); }
+
+
 /* Bit set of signals that came (SIGINT, SIGTERM, SIGUSR1, SIGUSR2), set by a handler of rt.c. */
 extern _Atomic u32 rl_rt_signals;
 

@@ -73,7 +73,7 @@ static bool link_end(rl_proc *p, rl_msg *m) {
 
 static void alarm_rings(rl_proc *p, rl_msg *m) {
     bool now = m->pid == p->epoch && p->armed, timed = m->flag;
-    /* release: we are through with the alarm before the next may be written */
+    /* release: pairs with the acquire in rl_proc_alarm; we are through with the alarm before the next is written */
     atomic_store_explicit(&p->alarmed, false, memory_order_release);
     p->ready |= now;
     p->host.wait.timed_out |= now && timed;

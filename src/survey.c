@@ -38,6 +38,7 @@ static const char *state_of(const rl_proc *p) {
 /* Messages not received, those that have just arrived among them. */
 static u64 mailbox_of(const rl_proc *p) {
     u64 n = p->mail.count;
+    /* acquire: pairs with the release in rl_mailbox_push */
     const rl_msg *m = atomic_load_explicit(&p->mail.word, memory_order_acquire);
     for (; m && m != RL_PARKED; m = m->next) n += m->sig <= RL_SIG_PROCESS_DIED;
     return n;
@@ -205,8 +206,8 @@ static u64 note_fuel(rl_survey_seen *seen, row *rows, u64 n) {
 static void put_totals(rl_rt *rt, u64 busy, FILE *out) {
     rl_rt_stats s;
     rl_rt_sum(rt, &s);
-    const u64 totals[] = { rt->halt.running, atomic_load(&rt->alive), s.processes_peak, s.processes, s.failures, s.messages,
-                           s.slices, s.steals, atomic_load(&rt->memory), s.fuel, busy };
+    const u64 totals[] = { rt->halt.running, atomic_load_explicit(&rt->alive, memory_order_relaxed), s.processes_peak, s.processes, s.failures, s.messages,
+                           s.slices, s.steals, atomic_load_explicit(&rt->memory, memory_order_relaxed), s.fuel, busy };
     for (u32 i = 0; i < RL_LEN(totals); i++) fprintf(out, "%s%llu", i ? "\t" : "", (ull)totals[i]);
     fputc('\n', out);
 }

@@ -97,7 +97,8 @@ static void print_results(void *env, const rl_proto *p, const u64 *vals) {
 static void print_stats(const rl_rt_stats *s, const rl_module *m) {
     rl_compile_stats c = {0};
     for (size_t i = 0; i < RL_LEN(m->code); i++) {
-        const rl_code *code = atomic_load(&m->code[i]);
+        /* acquire: pairs with the release in rl_code_get */
+        const rl_code *code = atomic_load_explicit(&m->code[i], memory_order_acquire);
         const rl_compile_stats *one = code ? rl_code_stats(code) : &(rl_compile_stats){0};
         c.native_bytes += one->native_bytes, c.functions += one->functions;
         c.validate_ns += one->validate_ns, c.compile_ns += one->compile_ns;

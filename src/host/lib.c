@@ -44,6 +44,7 @@ rl_err rl_lib_open(rl_lib *l) {
     if (!loaded) {
         pthread_mutex_lock(&lock);
         if (!(loaded = atomic_load_explicit(&l->loaded, memory_order_relaxed)) && (loaded = load(l)))
+            /* release: pairs with the acquire above */
             atomic_store_explicit(&l->loaded, true, memory_order_release);
         pthread_mutex_unlock(&lock);
     }

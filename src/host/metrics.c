@@ -172,7 +172,7 @@ static void own(FILE *out, const char *name, const char *type, const char *help,
 }
 
 static RL_RACY void sum_events(rl_rt *rt, u64 *sum) {
-    for (u32 w = 0; w < atomic_load(&rt->started); w++)
+    for (u32 w = 0; w < rl_rt_started(rt); w++)
         for (u32 i = 0; i < RL_EVENT_COUNT; i++) sum[i] += rt->workers[w].events[i];
 }
 
@@ -183,7 +183,7 @@ static RL_RACY void add_dist(rl_dist *to, const rl_dist *from) {
 }
 
 static RL_RACY void sum_tallies(rl_rt *rt, rl_tally *sum) {
-    for (u32 w = 0; w < atomic_load(&rt->started); w++) {
+    for (u32 w = 0; w < rl_rt_started(rt); w++) {
         const rl_tally *t = rt->workers[w].tally;
         sum->signals += t->signals;
         add_dist(&sum->bytes, &t->bytes);
@@ -223,7 +223,7 @@ static void print_own(rl_rt *rt, FILE *out) {
     C("process_messages_send", "Messages put into a mailbox", s.messages)
     C("process_messages_data_count", "Data messages among them", data)
     C("process_messages_link_died_count", "Deaths of links that became messages", e[RL_EVENT_link_died])
-    G("process_environment_process_count", "Processes alive", atomic_load(&rt->alive))
+    G("process_environment_process_count", "Processes alive", atomic_load_explicit(&rt->alive, memory_order_relaxed))
     G("process_environment_count", "Environments", 1)
     C("process_modules_compiled", "Modules compiled", s.modules)
     C("process_modules_dropped", "Modules dropped", e[RL_EVENT_modules_dropped])
@@ -246,14 +246,14 @@ static void print_own(rl_rt *rt, FILE *out) {
     C("processes_spawned", "Processes ever spawned", s.processes)
     C("processes_failed", "Processes that trapped, were killed, or exited with a status", s.failures)
     G("processes_peak", "Processes alive at most", s.processes_peak)
-    G("memory_bytes", "Linear memory of all processes", atomic_load(&rt->memory))
+    G("memory_bytes", "Linear memory of all processes", atomic_load_explicit(&rt->memory, memory_order_relaxed))
     C("fuel", "WebAssembly instructions executed", s.fuel)
     C("slices", "Times a process was resumed", s.slices)
     C("parks", "Times a process began to wait", s.parks)
     C("steals", "Processes taken over by another worker", s.steals)
     C("deadlines", "Deadlines that passed", s.timers)
     C("polls", "Looks at the kernel for readiness or sleep", s.polls)
-    G("workers", "Threads that run processes", atomic_load(&rt->started))
+    G("workers", "Threads that run processes", rl_rt_started(rt))
 #undef C
 #undef G
 }
@@ -272,7 +272,7 @@ void rl_metrics_print(rl_rt *rt, rl_metrics *m, FILE *out) {
 static RL_RACY u64 progress(const rl_worker *w) { return w->stats.slices + w->stats.polls; }
 
 bool rl_metrics_healthy(rl_rt *rt, char *why, size_t size) {
-    u32 n = atomic_load(&rt->started), behind = n;
+    u32 n = rl_rt_started(rt), behind = n;
     u64 *before = calloc(n, sizeof *before);
     if (!before) return snprintf(why, size, "out of memory"), false;
     for (u32 i = 0; i < n; i++) before[i] = progress(&rt->workers[i]);

@@ -34,6 +34,7 @@ rl_sock *rl_sock_get(rl_sock *s) {
 
 void rl_sock_put(rl_sock *s) {
     /* acq_rel: the last one sees everything the others did */
+    /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
     rl_tls_free(s->tls);
     rl_sched_unwatch(&s->watch);
@@ -73,7 +74,7 @@ i32 rl_sock_wait(rl_host *h, rl_sock *s, bool write, u64 timeout_ms) {
 void rl_sock_raise_limit(void) {
     static _Atomic bool done;
     struct rlimit l;
-    if (atomic_exchange(&done, true) || getrlimit(RLIMIT_NOFILE, &l)) return;
+    if (atomic_exchange_explicit(&done, true, memory_order_relaxed) || getrlimit(RLIMIT_NOFILE, &l)) return;
     l.rlim_cur = l.rlim_max;
     setrlimit(RLIMIT_NOFILE, &l);
 }
