@@ -183,10 +183,19 @@ static rl_err compile_in_place(rl_code *c, rl_compile_job *job, unsigned threads
 }
 
 static rl_err compile_eager(rl_code *c, unsigned threads, rl_diag *d) {
-    rl_compile_job job = { .module = c->module, .flavour = c->flavour, .layout = &c->layout, .base = c->base,
-                           .reserved = c->reserved, .funcs = c->funcs, .rows = &c->rows };
+    const rl_compile_job fresh = { .module = c->module, .flavour = c->flavour, .layout = &c->layout, .base = c->base,
+                                   .reserved = c->reserved, .funcs = c->funcs, .rows = &c->rows };
+    rl_compile_job job = fresh;
     bool small = c->module->code_size <= SMALL_BYTES;
-    RL_TRY(small ? compile_small(c, &job, d) : compile_in_place(c, &job, threads, d));
+    rl_err e = small ? compile_small(c, &job, d) : RL_OK;
+    if (e == RL_ERR_LIMIT) { /* two bytes may mean thousands: then not as a small one */
+        memset(c->funcs, 0, (c->module->nfuncs - c->module->nimported_funcs) * sizeof *c->funcs);
+        job = fresh;
+        small = false;
+        rl_diag_clear(d);
+    }
+    if (!small) e = compile_in_place(c, &job, threads, d);
+    RL_TRY(e);
     publish_all(c, small || threads == 1);
     c->used = job.used;
     c->stats.native_bytes = job.native;
