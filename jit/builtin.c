@@ -113,6 +113,7 @@ bool rl_builtin_ready(rl_builtin b) {
     if (!stub) return false;
     __atomic_store_n(&rl_glue_copy_long, stub, __ATOMIC_RELAXED);
     __atomic_store_n(&f->code, glue, __ATOMIC_RELAXED);
+    /* release: pairs with the acquire above; who sees the glue sees where it goes on */
     __atomic_store_n(&f->xcode, glue, __ATOMIC_RELEASE);
     return true;
 }
