@@ -7,6 +7,7 @@
 #include "jit/masm.h"
 #include "jit/stub.h"
 #include "jit/trap.h"
+#include "tests/unit/machine.h"
 
 static struct rl_module no_module; /* hand-made instances only need it to be there */
 
@@ -63,9 +64,10 @@ static void begin(rl_masm *m) {
 
 static rl_func finish(rl_masm *m, rl_proto *p) {
     rl_label never = RL_LABEL_INIT;
-    rl_masm_epilogue(m, 0, 0);
+    rl_masm_epilogue(m, 0, 128);
     rl_masm_ret(m);
-    u32 start = rl_masm_prologue(m, RL_PROLOGUE_MAX, 128, false, 0, 0, &never);
+    m->landing = true;
+    u32 start = rl_masm_prologue(m, RL_PROLOGUE_MAX, 128, false, 0, 128, &never);
     const void *code = rl_code_publish(m->base + start, rl_masm_pos(m) - start);
     rl_masm_fini(m);
     return (rl_func){ .code = code, .xcode = rl_stub_get(p, RL_STUB_CROSS), .inst = w->inst, .type_id = p->id, .proto = p };
@@ -80,7 +82,7 @@ static void returns_a_constant(void **state) {
     (void)state;
     rl_masm m = { 0 };
     begin(&m);
-    rl_masm_movi(&m, RL_W32, RL_RAX, 42);
+    rl_masm_movi(&m, RL_W32, RESULT, 42);
     rl_func f = finish(&m, proto("", "i"));
     assert_int_equal(rl_exec_call(&w->x, &f, NULL), RL_OK);
     assert_int_equal(rl_exec_resume(&w->x, 1000), RL_EXIT_DONE);
@@ -88,22 +90,22 @@ static void returns_a_constant(void **state) {
     assert_int_equal(w->x.fuel_spent, 0);
 }
 
-/* Sums n, n-1, … 1 in rax with every other register holding a value that must survive; 3 units per round. */
+/* Sums n, n-1, … 1 in RESULT with every other register holding a value that must survive; 3 units per round. */
 static rl_func summing(void) {
     rl_masm m = { 0 };
     rl_label head = RL_LABEL_INIT, cold = RL_LABEL_INIT, back = RL_LABEL_INIT, done = RL_LABEL_INIT;
     begin(&m);
-    rl_masm_movi(&m, RL_W64, RL_RAX, 0);
-    rl_masm_movi(&m, RL_W64, RL_R12, 1);
-    rl_masm_fmovi(&m, RL_F64, RL_XMM0 + 9, 0x3ff0000000000000);
-    rl_masm_fmovi(&m, RL_F64, RL_XMM0 + 14, 0);
+    rl_masm_movi(&m, RL_W64, RESULT, 0);
+    rl_masm_movi(&m, RL_W64, KEPT_1, 1);
+    rl_masm_fmovi(&m, RL_F64, FP_0 + 9, 0x3ff0000000000000);
+    rl_masm_fmovi(&m, RL_F64, FP_0 + 12, 0);
     rl_masm_bind(&m, &head);
     rl_masm_charge_check(&m, 3, &cold);
     rl_masm_bind(&m, &back);
-    rl_masm_bin(&m, RL_BIN_ADD, RL_W64, RL_RAX, RL_RAX, RL_RDI);
-    rl_masm_fbin(&m, RL_FBIN_ADD, RL_F64, RL_XMM0 + 14, RL_XMM0 + 14, RL_XMM0 + 9);
-    rl_masm_bin(&m, RL_BIN_SUB, RL_W64, RL_RDI, RL_RDI, RL_R12);
-    rl_masm_cmpi(&m, RL_W64, RL_RDI, 0);
+    rl_masm_bin(&m, RL_BIN_ADD, RL_W64, RESULT, RESULT, ARG_1);
+    rl_masm_fbin(&m, RL_FBIN_ADD, RL_F64, FP_0 + 12, FP_0 + 12, FP_0 + 9);
+    rl_masm_bin(&m, RL_BIN_SUB, RL_W64, ARG_1, ARG_1, KEPT_1);
+    rl_masm_cmpi(&m, RL_W64, ARG_1, 0);
     rl_masm_jcc(&m, RL_CC_NE, &head);
     rl_masm_jmp(&m, &done);
     rl_masm_bind(&m, &cold);
@@ -111,7 +113,7 @@ static rl_func summing(void) {
     rl_masm_jmp(&m, &back);
     rl_masm_pool(&m);
     rl_masm_bind(&m, &done);
-    rl_masm_fmov(&m, RL_F64, RL_XMM0, RL_XMM0 + 14);
+    rl_masm_fmov(&m, RL_F64, FP_0, FP_0 + 12);
     return finish(&m, proto("l", "ld"));
 }
 
@@ -155,16 +157,16 @@ static i32 parking(world *host, i32 a, i64 b, double c) {
     return a + (i32)b + (i32)c;
 }
 
-/* f(a) = host(a, 7, 0.5) + r12, r12 having to survive the park */
+/* f(a) = host(a, 7, 0.5) + KEPT_1, which has to survive the park */
 static rl_func calling(rl_func *host, rl_proto *p) {
     rl_masm m = { 0 };
     begin(&m);
-    rl_masm_movi(&m, RL_W64, RL_R12, 100000);
-    rl_masm_movi(&m, RL_W64, RL_RSI, 7);
-    rl_masm_movi(&m, RL_W64, RL_RAX, 0x3fe0000000000000);
-    rl_masm_cvt(&m, RL_CVT_F64_I64_BITS, RL_XMM0, RL_RAX);
+    rl_masm_movi(&m, RL_W64, KEPT_1, 100000);
+    rl_masm_movi(&m, RL_W64, ARG_2, 7);
+    rl_masm_movi(&m, RL_W64, RESULT, 0x3fe0000000000000);
+    rl_masm_cvt(&m, RL_CVT_F64_I64_BITS, FP_0, RESULT);
     call_record(&m, host);
-    rl_masm_bin(&m, RL_BIN_ADD, RL_W32, RL_RAX, RL_RAX, RL_R12);
+    rl_masm_bin(&m, RL_BIN_ADD, RL_W32, RESULT, RESULT, KEPT_1);
     return finish(&m, p);
 }
 

@@ -3,13 +3,14 @@
 #include "tests/unit/test.h"
 
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "jit/builtin.h"
+#include "jit/engine.h"
 #include "jit/masm.h"
 #include "jit/stub.h"
 #include "jit/trap.h"
+#include "tests/unit/machine.h"
 
 enum { MAX = 40, STACK = 65536 };
 
@@ -25,13 +26,6 @@ static u64 noise(void) {
     s ^= s >> 7;
     s ^= s << 17;
     return s;
-}
-
-static bool gs_works(void) { return getauxval(AT_HWCAP2) & 2; }
-static void *gs_base(void) {
-    void *base;
-    __asm__ volatile("rdgsbase %0" : "=r"(base));
-    return base;
 }
 
 static int setup(void **state) {
@@ -83,6 +77,7 @@ static void set_flavour(rl_flavour f) {
 static rl_func forwarder(rl_instance *inst, const rl_func *to) {
     rl_masm m = { 0 };
     assert_true(rl_masm_init(&m, RL_FLAVOUR_GUARDED));
+    rl_masm_landing(&m, true);
     rl_masm_movi(&m, RL_W64, RL_REG_FUNC, (u64)(uintptr_t)to);
     rl_masm_tailm(&m, rl_mem_at(RL_REG_FUNC, offsetof(rl_func, xcode)));
     const void *code = rl_code_publish(m.base, rl_masm_pos(&m));
@@ -153,7 +148,7 @@ static u32 random_types(u8 *types, u32 n, u64 *vals) {
 static void random_types_travel(void **state) {
     (void)state;
     for (u32 i = 0; i < 600; i++) {
-        if (i % 3 == RL_FLAVOUR_GUARDED_GS && !gs_works()) continue;
+        if (i % 3 == RL_FLAVOUR_GUARDED_GS && !rl_engine_has_gs()) continue;
         set_flavour(i % 3);
         g.nparams = (u32)(noise() % (i < 300 ? 8 : MAX));
         g.nresults = (u32)(noise() % (i < 300 ? 4 : MAX));
@@ -190,10 +185,10 @@ static void move_memories(void *env, rl_exec *e, u64 *slots) {
     }
 }
 
-static const u8 kept[] = { RL_RBX, RL_R12, RL_R10, RL_R13 };
+static const u8 kept[] = KEPT_REGS;
 #define KEPT(r) (0x1111111111111111u * (r))
 
-/* Fills the callee-saved registers, calls, and returns which of them were kept, as bits; then r13. */
+/* Fills the callee-saved registers, calls, and returns which of them were kept, as bits; then the memory's base. */
 static rl_func keeper(const rl_func *callee, rl_proto *p) {
     rl_masm m = { 0 };
     rl_label never = RL_LABEL_INIT;
@@ -203,18 +198,19 @@ static rl_func keeper(const rl_func *callee, rl_proto *p) {
     for (u32 i = 0; i < 3 + gs; i++) rl_masm_movi(&m, RL_W64, kept[i], KEPT(kept[i]));
     rl_masm_movi(&m, RL_W64, RL_REG_FUNC, (u64)(uintptr_t)callee);
     rl_masm_callm(&m, rl_mem_at(RL_REG_FUNC, offsetof(rl_func, xcode)));
-    rl_masm_movi(&m, RL_W64, RL_RAX, 0);
+    rl_masm_movi(&m, RL_W64, RESULT, 0);
     for (u32 i = 0; i < 3 + gs; i++) {
         rl_masm_movi(&m, RL_W64, RL_REG_TMP, KEPT(kept[i]));
         rl_masm_cmp(&m, RL_W64, RL_REG_TMP, kept[i]);
-        rl_masm_setcc(&m, RL_CC_EQ, RL_RCX);
-        rl_masm_bini(&m, RL_BIN_SHL, RL_W64, RL_RCX, RL_RCX, i);
-        rl_masm_bin(&m, RL_BIN_OR, RL_W64, RL_RAX, RL_RAX, RL_RCX);
+        rl_masm_setcc(&m, RL_CC_EQ, OTHER);
+        rl_masm_bini(&m, RL_BIN_SHL, RL_W64, OTHER, OTHER, i);
+        rl_masm_bin(&m, RL_BIN_OR, RL_W64, RESULT, RESULT, OTHER);
     }
-    rl_masm_mov(&m, RL_W64, RL_RDX, RL_R13);
-    rl_masm_epilogue(&m, 0, 0);
+    rl_masm_mov(&m, RL_W64, RESULT_2, RL_REG_BASE);
+    rl_masm_epilogue(&m, 0, 128);
     rl_masm_ret(&m);
-    u32 start = rl_masm_prologue(&m, RL_PROLOGUE_MAX, 128, false, 0, 0, &never);
+    m.landing = true;
+    u32 start = rl_masm_prologue(&m, RL_PROLOGUE_MAX, 128, false, 0, 128, &never);
     const void *code = rl_code_publish(m.base + start, rl_masm_pos(&m) - start);
     rl_masm_fini(&m);
     return (rl_func){ .code = code, .xcode = rl_stub_get(p, RL_STUB_CROSS), .inst = a, .proto = p };
@@ -227,7 +223,7 @@ static void caller_keeps(void **state) {
     for (rl_flavour f = 0; f < RL_FLAVOUR_COUNT; f++)
         for (u32 parks = 0; parks < 3; parks++)
             for (int cross = 0; cross < 2; cross++) {
-                if (f == RL_FLAVOUR_GUARDED_GS && !gs_works()) continue;
+                if (f == RL_FLAVOUR_GUARDED_GS && !rl_engine_has_gs()) continue;
                 set_flavour(f);
                 rl_func host;
                 assert_int_equal(rl_func_host(&host, RL_STUB_GENERIC, (const void *)(uintptr_t)move_memories, NULL, none, "move"), RL_OK);
