@@ -77,6 +77,9 @@ int rl_sock_listen(const rl_addr *a, bool shared);
 #define RL_BACKLOG 1024
 /* Lets the process have as many descriptors as it may; once. */
 void rl_sock_raise_limit(void);
+/* What accepting costs of a slice, as bytes moved (rl_exec_tax): all of it. Who accepts gives way to those that were given
+ * connections: else they pile up, and as the youngest of them run first, some wait for several rounds of the others. */
+#define RL_ACCEPT_TAX (16u * 20000u)
 /* A connection of a listener. -1 and errno; EAGAIN: there is none yet. */
 int rl_sock_accept(rl_sock *s, rl_addr *peer);
 /* Connects, in the course of several calls: on the first it makes *s (RL_OK or not, the caller's). Returns 0 connected,

@@ -48,6 +48,7 @@ i32 rl_host_networking_tcp_accept(rl_host *h, i64 id, i32 id_ptr, i32 peer_ptr) 
         rl_guest_put64(h, peer_ptr, 0);
         return 1;
     }
+    rl_exec_tax(&h->exec, RL_ACCEPT_TAX);
     if (!rl_host_range(h, (u32)peer_ptr, 8)) { /* nobody could close it */
         rl_sock_put(stream);
         return 0;

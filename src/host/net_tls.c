@@ -214,6 +214,7 @@ static i32 welcome(rl_host *h, shake *k, rl_tls_state state, i32 id_ptr, i32 pee
     drop_shake(k);
     if (state != RL_TLS_DONE) return refuse(h, id_ptr, peer_ptr, why);
     if (!s) return 0;
+    rl_exec_tax(&h->exec, RL_ACCEPT_TAX);
     rl_sock_give(h, id_ptr, RL_RES_TLS, s);
     rl_addr_give(h, peer_ptr, &peer, 1);
     return 0;
