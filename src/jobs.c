@@ -3,8 +3,9 @@
  * abandoned, so exactly one side drops it. A job that is not abandoned has a living process, hence a living worker to
  * tell. Finished jobs are told through a stack of the worker (w->told) that it empties when it looks at timers, because
  * only workers may make processes runnable. The pool outlives its runtime when a job does not end soon: threads are
- * detached and the last one frees it. A job that takes long gives way in the middle (rl_job_breathe): it queues with its thread,
- * so that endless ones share the threads that run with all others, in turn. To wait for a name server at the end of a program was not taken. */
+ * detached and the last one frees it. A job that takes long gives way in the middle (rl_job_breathe): it queues with its
+ * thread, so that endless ones share the threads that run with all others, in turn. To wait for a name server at the end
+ * of a program was not taken. */
 #include "src/jobs.h"
 
 #include <errno.h>
