@@ -662,8 +662,10 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     p = w->current;
     w->current = NULL;
     u64 spent = account(p);
+    /* The budget is what p was given. A call that gives way has done much that costs no fuel. */
+    bool whole = how == RL_EXIT_YIELD || (how == RL_EXIT_PARK && p->host.wait.yield);
     slice_over(p, how); /* p may be running elsewhere, or gone */
-    return how == RL_EXIT_YIELD ? (u64)w->budget : spent; /* the budget is what p was given */
+    return whole ? (u64)w->budget : spent;
 }
 
 /* ---- resources ---- */
