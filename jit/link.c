@@ -196,7 +196,7 @@ static void use_memory(rl_instance *i) {
 
 static rl_err memory_refused(const rl_module *m, u32 n, rl_err e, rl_diag *d) {
     u64 pages = m->memories[n].min;
-    if (e == RL_ERR_LIMIT) return rl_diag_set(d, e, "memory of %llu pages exceeds the limit", (unsigned long long)pages);
+    if (e == RL_ERR_LIMIT) return rl_diag_set(d, e, "memory minimum size of %llu pages exceeds memory limits", (unsigned long long)pages);
     return rl_diag_set(d, e, "no memory for %llu pages", (unsigned long long)pages);
 }
 
