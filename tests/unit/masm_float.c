@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static const u8 few[] = { RL_XMM0, RL_XMM0 + 1, RL_XMM0 + 7, RL_XMM0 + 8, RL_XMM0 + 14 };
+static const u8 few[] = FEW_FP;
 #define PAIRS (RL_LEN(few) * RL_LEN(few))
 #define TRIPLES (PAIRS * RL_LEN(few))
 
@@ -128,10 +128,10 @@ static void fbin_memory(void **state) {
                     for (int pool = 0; pool < 2; pool++) {
                         begin(RL_FLAVOUR_GUARDED);
                         if (pool) rl_masm_fbini(&m, op, t, d, a, word);
-                        else rl_masm_fbinm(&m, op, t, d, a, rl_mem_at(RL_R12, -8));
+                        else rl_masm_fbinm(&m, op, t, d, a, rl_mem_at(KEPT_1, -8));
                         code *f = finish();
                         fresh();
-                        before.gp[RL_R12] = (u64)(uintptr_t)&word + 8;
+                        before.gp[KEPT_1] = (u64)(uintptr_t)&word + 8;
                         for (u32 j = 0; j < edge_count(t); j += 1 + (noise() & 7)) {
                             u64 x = *reg(&before, a) = edge(t, j);
                             run(f);
@@ -219,7 +219,7 @@ static void cvt_case(rl_cvt op, u8 d, u8 a) {
         if (from32) *reg(&before, a) |= noise() << 32; /* the upper half of a float register is anything */
         u64 want = ref_cvt(op, v);
         run(f);
-        if (bits) EXPECT(d < 16 ? *reg(&now, d) == want : only(to, *reg(&now, d)) == want, "cvt %d: %lx\n", op, v);
+        if (bits) EXPECT(d < RL_FP0 ? *reg(&now, d) == want : only(to, *reg(&now, d)) == want, "cvt %d: %lx\n", op, v);
         else {
             bool canon = from32 ? canonical(RL_F32, v) : from64 ? canonical(RL_F64, v) : true;
             EXPECT(agrees(to, *reg(&now, d), want, canon), "cvt %d d%d a%d: %lx gives %lx, not %lx\n", op, d, a, v, *reg(&now, d), want);
@@ -357,22 +357,23 @@ static void fcc_case(rl_type t, rl_cc cc, u8 a, u8 b, bool mem, u8 fd, u8 fa, u8
             run(f[3]);
             EXPECT_RESULT(d, want ? before.gp[x] : before.gp[y], 0, "fcmp select cc%d d%d x%d y%d\n", cc, d, x, y);
             run(f[4]);
-            EXPECT_RESULT(fd, want ? *reg(&before, fa) : *reg(&before, fb), 0, "fselect cc%d d%d a%d b%d\n", cc, fd, fa, fb);
+            EXPECT(only(t, *reg(&now, fd)) == only(t, want ? *reg(&before, fa) : *reg(&before, fb)) && !(changed() & ~RL_BIT(fd)),
+                   "fselect cc%d d%d a%d b%d\n", cc, fd, fa, fb);
         }
 }
 
 static void fcompare_all(void **state) {
     (void)state;
-    static const u8 g[] = { RL_RAX, RL_RSI, RL_R12 };
+    static const u8 g[] = { RESULT, ARG_2, KEPT_1 };
     for (rl_type t = RL_F32; t <= RL_F64; t++)
         for (u32 cc = RL_CC_F_EQ; cc <= RL_CC_F_NGE; cc++)
-            for (u32 i = 0; i < TRIPLES; i++) {
+            for (u32 i = 0; i < TRIPLES; i += STRIDE) {
                 u8 a = few[noise() % 5], b = few[noise() % 5], fd = few[i % 5], fa = few[i / 5 % 5], fb = few[i / 25];
                 u32 k = i % 27;
                 fcc_case(t, cc, a, b, false, fd, fa, fb, g[k % 3], g[k / 3 % 3], g[k / 9]);
                 if (rl_masm_fcmpm_ok(cc)) fcc_case(t, cc, a, b, true, fd, fa, fb, g[k % 3], g[k / 3 % 3], g[k / 9]);
             }
-    assert_true(rl_masm_fcmpm_ok(RL_CC_F_GT) && !rl_masm_fcmpm_ok(RL_CC_F_LT));
+    assert_true(rl_masm_fcmpm_ok(RL_CC_F_GT) && rl_masm_fcmpm_ok(RL_CC_F_LT) == EVERY_FORM);
 }
 
 /* float select after an integer comparison; the moves before its jump must spare the flags */
@@ -382,18 +383,18 @@ static void fselect_int(void **state) {
         for (u32 i = 0; i < TRIPLES; i++) {
             u8 d = few[i % 5], a = few[i / 5 % 5], b = few[i / 25];
             begin(RL_FLAVOUR_GUARDED);
-            rl_masm_cmp(&m, RL_W64, RL_RCX, RL_RDX);
-            rl_masm_fselect(&m, RL_V128, cc, d, a, b);
-            rl_masm_setcc(&m, cc, RL_RAX);
+            rl_masm_cmp(&m, RL_W64, OTHER, RESULT_2);
+            rl_masm_fselect(&m, WIDEST_SELECT, cc, d, a, b);
+            rl_masm_setcc(&m, cc, RESULT);
             code *f = finish();
             for (int k = -1; k <= 1; k++) {
                 fresh();
-                before.gp[RL_RDX] = before.gp[RL_RCX] + (u64)(i64)k;
+                before.gp[RESULT_2] = before.gp[OTHER] + (u64)(i64)k;
                 run(f);
-                u8 from = now.gp[RL_RAX] ? a : b;
-                assert_true(now.gp[RL_RAX] <= 1);
-                EXPECT_RESULT(d, *reg(&before, from), RL_BIT(RL_RAX), "fselect cc%d d%d a%d b%d\n", cc, d, a, b);
-                assert_true(now.xmm[d - 16][1] == before.xmm[from - 16][1]);
+                u8 from = now.gp[RESULT] ? a : b;
+                assert_true(now.gp[RESULT] <= 1);
+                EXPECT_RESULT(d, *reg(&before, from), RL_BIT(RESULT), "fselect cc%d d%d a%d b%d\n", cc, d, a, b);
+                assert_true(WIDEST_SELECT != RL_V128 || now.xmm[d - RL_FP0][1] == before.xmm[from - RL_FP0][1]);
             }
         }
 }
