@@ -13,7 +13,7 @@
 #include "src/sched.h"
 #include "src/upper.h"
 
-#define SPAWN_COST 400u     /* what spawning takes from the slice, in instructions: it is that much work, and who spawns many
+#define SPAWN_COST 400     /* what spawning takes from the slice, in instructions: it is that much work, and who spawns many
                                gives way to them while they are few enough for the cache */
 #define MAX_TABLE 10000000u /* elements of a table: 80 MB */
 
@@ -236,7 +236,8 @@ void rl_proc_publish(rl_proc *p) {
     p->known = true;
     rl_pid_release(pids, p->id);
     rl_proc *parent = rl_worker_self->current;
-    if (parent) rl_exec_tax(&parent->host.exec, SPAWN_COST << 4);
+    i64 left = parent ? parent->host.exec.fuel : 0;
+    if (left > 0) rl_exec_tax(&parent->host.exec, (u64)RL_MIN(left, SPAWN_COST) << 4); /* no debts: the child is not to be ahead */
     if (p->root) rl_sched_later(p);
     else rl_sched_next(p);
 }

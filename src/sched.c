@@ -148,6 +148,11 @@ static void queue(rl_worker *w, rl_proc *p, rl_turn kind) {
 
 void rl_sched_later(rl_proc *p) {
     rl_worker *w = rl_worker_self;
+    rl_proc *child = w->next;
+    if (child && child->phase == RL_PHASE_NEW && child->parent == p->id && !w->extended) { /* it is not to be ahead of p */
+        w->next = p;
+        p = child;
+    }
     queue(w, p, RL_TURN_RAN);
 }
 
@@ -355,7 +360,8 @@ static rl_proc *own(rl_worker *w) {
         w->extended = true;
     }
     if (p && w->budget > 0) return p;
-    if (p) queue(w, p, RL_TURN_WOKEN);
+    if (p && p->phase == RL_PHASE_NEW) rl_runq_push(&w->runq, RL_TURN_RAN, &p->run); /* behind its parent */
+    else if (p) queue(w, p, RL_TURN_WOKEN);
     i64 used = w->rt->config->slice - w->budget;
     w->turn_left -= used;
     w->passed_over += used;
