@@ -42,8 +42,8 @@ void rl_glue_set_base(void *base);
 bool rl_exec_poison;
 
 /* The exec this thread runs now (innermost), and the memory base in its segment register as far as known. */
-static _Thread_local rl_exec *current;
-static _Thread_local u8 *base_now;
+static _Thread_local __attribute__((tls_model("initial-exec"))) rl_exec *current;
+static _Thread_local __attribute__((tls_model("initial-exec"))) u8 *base_now;
 /* Stands in for an instance when a host function is called directly. Never has memory or module. */
 static _Thread_local struct rl_instance bare;
 

@@ -608,23 +608,27 @@ static u64 account(rl_proc *p) {
 /* A value in the field's place in `state`. */
 #define STATE(field, value) ((u64)(value) << 8 * (offsetof(rl_proc, field) - offsetof(rl_proc, state)))
 
-/* ready_to_run, in the case that the only thread's processes are in after a send: nothing but a message came for q. With other
- * threads about, they look at `known`. */
-static inline bool simply_ready(rl_proc *q) {
-    u64 woken = STATE(parked, true) | STATE(ready, true);
-    u64 matters = STATE(phase, 0xff) | STATE(dying, 0xff) | STATE(throttled, true) | woken;
-    if (!rl_alone() || (q->state & matters) != (STATE(phase, RL_PHASE_RUN) | woken)) return false;
-    if (q->armed || rl_mailbox_arrived(&q->mail)) return false; /* an alarm is only on its way for one that was armed */
-    q->state &= ~woken;
-    return true;
+/* p parks and q runs, or NULL: q does not. */
+static __attribute__((noinline)) rl_exec *pass_on_any(rl_proc *p, rl_proc *q, i64 left) {
+    rl_worker *w = p->worker;
+    if (!ready_to_run(q)) return NULL;
+    rl_exec_settle(&p->host.exec);
+    account(p);
+    w->budget = left;
+    w->current = NULL;
+    slice_over(p, RL_EXIT_PARK);
+    w->current = q;
+    rl_exec_grant(&q->host.exec, allowance(q, left));
+    return &q->host.exec;
 }
 
-/* p waits for a message and nothing else, and none has come. */
-static inline bool simply_parks(rl_proc *p) {
-    if (!rl_alone() || rl_mailbox_arrived(&p->mail)) return false;
-    p->throttled = p->ready = false;
-    p->parked = true;
-    return rl_mailbox_park(&p->mail);
+/* Whether p, which waits for a message and nothing else, can park without more ado, and q, to which only messages came, can
+ * go on likewise: as it is mostly, while one thread does it all. (With others about, they look at `known`.) */
+static inline bool both_simple(rl_proc *p, rl_proc *q) {
+    u64 matters = STATE(phase, 0xff) | STATE(dying, 0xff) | STATE(throttled, true) | STATE(parked, true) | STATE(ready, true);
+    return rl_alone() && (q->state & matters) == (STATE(phase, RL_PHASE_RUN) | STATE(parked, true) | STATE(ready, true)) &&
+           !q->armed /* then no alarm is on its way */ && !rl_mailbox_arrived(&q->mail) && !rl_mailbox_arrived(&p->mail) &&
+           p->host.instance->mem_bound == p->memory;
 }
 
 /* The worker's loop in short, for the most frequent turn: the one that runs waits for a message, and somebody it sent
@@ -636,21 +640,18 @@ rl_exec *rl_proc_pass_on(rl_exec *x) {
     if (!(q = w->next) || left <= 0 || w->ticks + 1 >= RL_LOOK_EVERY) return NULL;
     if (p->host.wait.deadline_ns != INT64_MAX || p->host.wait.fd >= 0 || p->host.wait.yield || p->dying) return NULL;
     w->next = NULL;
-    q->worker = w;
-    if (!simply_ready(q) && !ready_to_run(q)) return NULL;
-    rl_exec_settle(x);
-    account(p);
-    w->budget = left;
     w->ticks++;
     w->stats.slices++;
-    w->running = q->id;
-    if (RL_LIKELY(simply_parks(p))) {
-        w->stats.parks++;
-    } else {
-        w->current = NULL;
-        slice_over(p, RL_EXIT_PARK);
-    }
+    q->worker = w;
+    if (RL_UNLIKELY(!both_simple(p, q))) return pass_on_any(p, q, left);
+    rl_exec_settle(x);
+    w->stats.fuel += (u64)x->granted;
+    w->stats.parks++;
+    w->budget = left;
     w->current = q;
+    p->state = (p->state & ~(STATE(ready, true) | STATE(throttled, true))) | STATE(parked, true);
+    rl_mailbox_park(&p->mail);
+    q->state &= ~(STATE(parked, true) | STATE(ready, true));
     rl_exec_grant(&q->host.exec, allowance(q, left));
     return &q->host.exec;
 }
@@ -661,6 +662,7 @@ u64 rl_proc_run(rl_proc *p, i64 slice) {
     w->current = p;
     rl_exit how = rl_exec_resume(&p->host.exec, allowance(p, slice));
     p = w->current;
+    w->running = p->id;
     w->current = NULL;
     u64 spent = account(p);
     /* The budget is what p was given. A call that gives way has done much that costs no fuel. */
