@@ -45,6 +45,11 @@ static __attribute__((cold, noinline, unused)) void *rl_host_no_range(rl_host *h
     return NULL;
 }
 
+/* [offset, offset+len) of the guest's memory, or NULL: rl_host_range says why. */
+static inline void *rl_host_inside(const rl_host *h, u32 offset, u32 len) {
+    const rl_instance *i = h->instance;
+    return i->host_memory && (u64)offset + len <= i->mem_bound ? i->mem_base + offset : NULL;
+}
 /* [offset, offset+len) of the guest's memory, or NULL after raising RL_TRAP_MEMORY, or RL_TRAP_HOST when it exports none.
  * len 0 is valid up to and including the size. The pointer dies with the call. */
 static inline void *rl_host_range(rl_host *h, u32 offset, u64 len) {

@@ -52,12 +52,11 @@ static __attribute__((noinline)) i32 write_any(rl_host *h, i32 ptr, i32 len) {
 
 /* Eight to 16 bytes go without a frame; whatever else there is has its own functions. */
 i32 rl_host_message_write_data(rl_host *h, i32 ptr, i32 len) {
-    const rl_instance *i = h->instance;
+    const void *bytes = rl_host_inside(h, (u32)ptr, (u32)len);
     rl_msg *m = rl_proc_of(h)->open;
     u64 n = (u32)len;
-    if (RL_UNLIKELY(n - 8 > 8 || (u32)ptr + n > i->mem_bound || !m || m->sig != RL_SIG_DATA || n > m->capacity - m->size))
-        return write_any(h, ptr, len);
-    rl_msg_copy(m->data + m->size, i->mem_base + (u32)ptr, n);
+    if (RL_UNLIKELY(n - 8 > 8 || !bytes || !m || m->sig != RL_SIG_DATA || n > m->capacity - m->size)) return write_any(h, ptr, len);
+    rl_msg_copy(m->data + m->size, bytes, n);
     m->size += (u32)n;
     return len;
 }
@@ -77,12 +76,12 @@ static __attribute__((noinline)) i32 read_any(rl_host *h, i32 ptr, i32 len) {
 }
 
 i32 rl_host_message_read_data(rl_host *h, i32 ptr, i32 len) {
-    const rl_instance *i = h->instance;
+    void *to = rl_host_inside(h, (u32)ptr, (u32)len);
     rl_msg *m = rl_proc_of(h)->open;
-    if (RL_UNLIKELY(!m || m->sig != RL_SIG_DATA || m->at > m->size)) return read_any(h, ptr, len);
+    if (RL_UNLIKELY(!to || !m || m->sig != RL_SIG_DATA || m->at > m->size)) return read_any(h, ptr, len);
     u64 n = RL_MIN(m->size - m->at, (u64)(u32)len);
-    if (RL_UNLIKELY(n - 8 > 8 || (u64)(u32)ptr + (u32)len > i->mem_bound)) return read_any(h, ptr, len);
-    rl_msg_copy(i->mem_base + (u32)ptr, m->data + m->at, n);
+    if (RL_UNLIKELY(n - 8 > 8)) return read_any(h, ptr, len);
+    rl_msg_copy(to, m->data + m->at, n);
     m->at += n;
     return (i32)n;
 }
