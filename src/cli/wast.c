@@ -28,6 +28,7 @@ typedef struct script {
     char *folder;
     i64 line;
     i64 slice;
+    bool show_fuel;
     rl_compile_mode compile;
     rl_store *store;
     rl_spectest spectest;
@@ -107,11 +108,19 @@ static rl_err load(script *s, const rl_json *cmd, rl_module **m, rl_diag *d) {
     return e;
 }
 
+static void show_fuel(const script *s, u64 spent, rl_exit why) {
+    printf("%s:%lld: fuel %llu", s->path, (long long)s->line, (unsigned long long)spent);
+    if (why == RL_EXIT_TRAP) printf(", %s", rl_trap_text(s->x.trap));
+    putchar('\n');
+}
+
 /* Runs a prepared call to its end. */
 static rl_exit run(script *s) {
     rl_exit why;
+    u64 before = s->x.fuel_spent;
     do why = rl_exec_resume(&s->x, s->slice);
     while (why == RL_EXIT_YIELD);
+    if (s->show_fuel) show_fuel(s, s->x.fuel_spent - before, why);
     return why;
 }
 
@@ -400,7 +409,8 @@ static void script_fini(script *s) {
 
 static rl_err script_init(script *s, const rl_args *a, const char *path, rl_diag *d) {
     rl_store_config c = { rl_flavour_pick(a->memory != 2), UINT64_MAX, 100000000 };
-    *s = (script){ .path = path, .slice = a->slice ? (i64)a->slice : DEFAULT_SLICE, .compile = (rl_compile_mode)a->compile };
+    *s = (script){ .path = path, .slice = a->slice ? (i64)a->slice : DEFAULT_SLICE, .show_fuel = a->show_fuel,
+                   .compile = (rl_compile_mode)a->compile };
     char *copy = strdup(path);
     void *stack = rl_os_map(STACK_SIZE);
     rl_exec_init(&s->x, stack, STACK_SIZE, NULL);

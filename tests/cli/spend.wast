@@ -1,0 +1,11 @@
+(module
+  (memory 1)
+  (func (export "three") (result i32) (i32.add (i32.const 1) (i32.const 2)))
+  (func (export "far") (result i32) (i32.add (i32.load (i32.const -1)) (i32.const 1)))
+  (func (export "loop") (param i32)
+    (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))
+(assert_return (invoke "three") (i32.const 3))
+(assert_trap (invoke "far") "out of bounds memory access")
+(invoke "loop" (i32.const 10))
+(module (func $start) (start $start))
+(assert_trap (module (func $one unreachable (drop (i32.const 0))) (func $two (call $one)) (start $two)) "unreachable")
