@@ -57,7 +57,8 @@ static void many(void) {
     }
     printf("many %d: %s\n", n, n < 100000 ? why(id) : "no end");
     for (int64_t i = first; n && i <= last; i++) rille_process_kill(i);
-    rille_sleep(10);
+    for (int64_t i = first; n && i <= last; i++)
+        while (rille_process_exists(i)) rille_sleep(1);
 }
 static void one(const char *entry) {
     int64_t id, got;
