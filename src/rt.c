@@ -127,8 +127,8 @@ static void clear(rl_rt *rt) {
         }
     }
     for (u32 i = 0; i < rl_rt_started(rt); i++) rl_spares_fini(&rt->workers[i].spares); /* whose memories are of any */
+    rl_pool_free(rt->pool); /* before the workers: a job's thread may still be about to wake one, under the pool's lock */
     for (u32 i = 0; i < rl_rt_started(rt); i++) rl_worker_fini(&rt->workers[i]);
-    rl_pool_free(rt->pool);
     rl_stacks_fini(&rt->stacks);
     rl_stacks_fini(&rt->deep_stacks);
     rl_pids_fini(&rt->pids);
