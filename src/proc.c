@@ -66,7 +66,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->host.wait.fd = -1;
     p->host.wait.deadline_ns = INT64_MAX;
     rl_mailbox_init(&p->mail);
-    p->id = rl_rt_count(w->rt, &w->rt->last_id, 1);
+    p->id = rl_rt_new_id(w->rt);
     p->worker = w;
     p->die_with_links = true;
     p->dying = RL_DYING_NOT;
@@ -80,7 +80,7 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->root = !s->parent;
     p->quota = s->conf->quota;
     w->stats.processes++;
-    rl_rt_peak(&w->rt->alive_peak, rl_rt_count(w->rt, &w->rt->alive, 1));
+    rl_worker_count(w, 1, 0);
 }
 
 /* The entry stays for the shell's next life when it is in the record. */
@@ -119,10 +119,9 @@ static rl_err copy_entry(rl_proc *p, const rl_spawn *s) {
 }
 
 static void count_memory(rl_proc *p) {
-    rl_rt *rt = p->worker->rt;
     u64 now = p->host.instance ? p->host.instance->mem_bound : 0;
     if (RL_LIKELY(now == p->memory)) return;
-    rl_rt_peak(&rt->memory_peak, rl_rt_count(rt, &rt->memory, now - p->memory));
+    rl_worker_count(p->worker, 0, (i64)(now - p->memory));
     p->memory = now;
 }
 
@@ -331,8 +330,7 @@ static void release(rl_proc *p) {
     rl_worker *w = rl_worker_self;
     if (p->armed) disarm(p);
     if (RL_UNLIKELY(p->quota != NULL)) rl_quota_leave(p->quota);
-    rl_rt_count(w->rt, &w->rt->alive, (u64)-1);
-    rl_rt_count(w->rt, &w->rt->memory, -p->memory);
+    rl_worker_count(w, -1, -(i64)p->memory);
     p->memory = 0;
     rl_mailbox_fini(&p->mail);
     rl_msg_free(p->open);

@@ -143,7 +143,7 @@ static void clear(rl_rt *rt) {
 /* No worker runs any more, so every process is between two slices. */
 static void report_timeout(rl_rt *rt) {
     fprintf(rt->log, "rille: time limit reached\n");
-    if (atomic_load_explicit(&rt->alive, memory_order_relaxed) <= SHOWN) rl_survey_print(rt);
+    if (rl_rt_alive(rt) <= SHOWN) rl_survey_print(rt);
     else rl_survey_one(rt, 1, rt->log);
 }
 

@@ -3,9 +3,10 @@
  * parked (its mailbox word says so, and whoever takes that mark away queues it), or not yet published. A process woken by
  * the running one goes next and shares its slice, or has one more when that is used up: so a pair that talks to itself
  * stays in the cache, on one core, and cannot starve the others, nor do they keep one waiting that was just sent
- * something. Whom newborns wake waits until it is no more their turn, so a parent takes in many answers at once. One thread per worker; a worker without work takes half of another's queue, and sleeps when nobody has any;
- * whoever queues more than it can run at once wakes a sleeper, or starts a worker as long as not all are there. A queue
- * for all was not taken: every dispatch would fight for it. */
+ * something. Whom newborns wake waits until it is no more their turn, so a parent takes in many answers at once. One
+ * thread per worker; a worker without work takes half of another's queue, and sleeps when nobody has any; who has had more
+ * than it can run at once for some time wakes a sleeper, or starts a worker as long as not all are there. A queue for all was
+ * not taken: every dispatch would fight for it. */
 #include "src/sched.h"
 
 #include <stdlib.h>
@@ -16,6 +17,12 @@
 #include "src/jobs.h"
 #include "src/survey.h"
 
+#ifndef WAKE_AFTER_NS /* tests/model has others */
+#define WAKE_AFTER_NS 100000   /* of more work than a worker can do at once, before it wakes one that sleeps */
+#define START_AFTER_NS 1000000 /* and before one more is started: from the first on, whatever is shared costs more */
+#endif
+#define LAG 32              /* processes born or gone that a worker has not reported */
+#define LAG_BYTES (4 << 20) /* and bytes */
 #define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's: half a
                                 millisecond. Each makes a branch of a tree wait for the end of another */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
@@ -59,16 +66,54 @@ void rl_worker_fini(rl_worker *w) {
     free(w->tally);
 }
 
-u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add) {
-    if (rt->nworkers > 1) return atomic_fetch_add_explicit(count, add, memory_order_relaxed) + add;
-    u64 now = atomic_load_explicit(count, memory_order_relaxed) + add;
+/* ---- counting ---- */
+
+/* Before a second worker starts, by the thread that starts it. */
+static bool only_worker(rl_rt *rt) { return atomic_load_explicit(&rt->started, memory_order_relaxed) == 1; }
+
+static void raise_peak(_Atomic u64 *peak, u64 value) {
+    u64 old = atomic_load_explicit(peak, memory_order_relaxed);
+    while (value > old && !atomic_compare_exchange_weak_explicit(peak, &old, value, memory_order_relaxed, memory_order_relaxed)) {}
+}
+
+static inline __attribute__((always_inline)) u64 add_to(rl_rt *rt, _Atomic u64 *count, i64 add) {
+    if (!only_worker(rt)) return atomic_fetch_add_explicit(count, (u64)add, memory_order_relaxed) + (u64)add;
+    u64 now = atomic_load_explicit(count, memory_order_relaxed) + (u64)add;
     atomic_store_explicit(count, now, memory_order_relaxed);
     return now;
 }
 
-void rl_rt_peak(_Atomic u64 *peak, u64 value) {
-    u64 old = atomic_load_explicit(peak, memory_order_relaxed);
-    while (value > old && !atomic_compare_exchange_weak_explicit(peak, &old, value, memory_order_relaxed, memory_order_relaxed)) {}
+u64 rl_rt_new_id(rl_rt *rt) { return add_to(rt, &rt->last_id, 1); }
+
+/* While there is one worker all is reported at once. */
+static inline __attribute__((always_inline)) void count(rl_worker *w, _Atomic i64 *own, i64 lag, _Atomic u64 *all, _Atomic u64 *peak,
+                                                         i64 add) {
+    if (!only_worker(w->rt)) {
+        add += atomic_load_explicit(own, memory_order_relaxed);
+        bool few = add <= lag && add >= -lag;
+        atomic_store_explicit(own, few ? add : 0, memory_order_relaxed);
+        if (few) return;
+    }
+    u64 now = add_to(w->rt, all, add);
+    if (add > 0) raise_peak(peak, now);
+}
+
+void rl_worker_count(rl_worker *w, i64 processes, i64 bytes) {
+    rl_rt *rt = w->rt;
+    if (processes) count(w, &w->alive, LAG, &rt->alive, &rt->alive_peak, processes);
+    if (bytes) count(w, &w->bytes, LAG_BYTES, &rt->memory, &rt->memory_peak, bytes);
+}
+
+u64 rl_rt_alive(rl_rt *rt) {
+    i64 n = (i64)atomic_load_explicit(&rt->alive, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rt->workers[i].alive, memory_order_relaxed);
+    return (u64)RL_MAX(n, 0); /* what is being reported may be seen in neither place */
+}
+
+u64 rl_rt_memory(rl_rt *rt) {
+    i64 n = (i64)atomic_load_explicit(&rt->memory, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rt->workers[i].bytes, memory_order_relaxed);
+    return (u64)RL_MAX(n, 0);
 }
 
 /* ---- sleeping and waking ---- */
@@ -76,9 +121,7 @@ void rl_rt_peak(_Atomic u64 *peak, u64 value) {
 /* True: w was asleep, or about to, and the caller is the one to wake it. */
 static bool rouse(rl_worker *w) {
     /* seq_cst: pairs with the store in nap, and with the others that come to wake w: one of them does */
-    if (!atomic_load_explicit(&w->asleep, memory_order_relaxed) || !atomic_exchange(&w->asleep, false)) return false;
-    atomic_fetch_sub(&w->rt->sleepers, 1);
-    return true;
+    return atomic_load_explicit(&w->asleep, memory_order_relaxed) && atomic_exchange(&w->asleep, false);
 }
 
 /* A worker but the first, which is the thread that called rl_rt_run. */
@@ -125,25 +168,33 @@ void rl_workers_join(rl_rt *rt) {
         if (rt->workers[i].has_thread) pthread_join(rt->workers[i].thread, NULL);
 }
 
-/* If there is more to run than w can run at once, wakes or starts another. */
+/* If there has been more to run than w can run at once for some time, wakes or starts another. It is asked at every look,
+ * so whoever is just falling asleep and not seen is seen at the next. Not at every push: a burst that is soon over is over
+ * sooner on one core than on two, which have to exchange what it touches. */
 static void call_help(rl_worker *w) {
     rl_rt *rt = w->rt;
-    if (rt->nworkers == 1 || rl_runq_length(&w->runq) + (w->next != NULL) < 2) return;
-    /* the queue's new tail is visible before we look for sleepers; pairs with the add in nap */
-    atomic_thread_fence(memory_order_seq_cst);
+    if (rl_runq_length(&w->runq) + (w->next != NULL) < 2) {
+        w->surplus_since = 0;
+        return;
+    }
+    i64 now = (i64)rl_os_now_ns();
+    if (!w->surplus_since) w->surplus_since = now;
+    if (now - w->surplus_since < WAKE_AFTER_NS) return;
     u32 n = rl_rt_started(rt);
-    for (u32 i = 0; atomic_load_explicit(&rt->sleepers, memory_order_relaxed) && i < n; i++)
+    for (u32 i = 0; i < n; i++)
         if (rouse(&rt->workers[i])) {
             rl_io_wake(&rt->workers[i].io);
+            w->surplus_since = now;
             return;
         }
-    if (n < rt->nworkers) start_another(rt);
+    if (n == rt->nworkers || now - w->surplus_since < START_AFTER_NS) return;
+    start_another(rt);
+    w->surplus_since = now;
 }
 
 /* kind: if it has ever run. */
 static void queue(rl_worker *w, rl_proc *p, rl_turn kind) {
     rl_runq_push(&w->runq, p->phase == RL_PHASE_NEW ? RL_TURN_NEWBORN : kind, &p->run);
-    call_help(w);
 }
 
 void rl_sched_later(rl_proc *p) {
@@ -328,6 +379,7 @@ static rl_proc *from_queue(rl_worker *w) {
         rl_run *r = w->turn_left <= 0 ? NULL : eldest ? rl_runq_pop_eldest(&w->runq) : rl_runq_pop(&w->runq, w->turn);
         if (eldest) w->passed_over = 0;
         if (r) return RL_CONTAINER(r, rl_proc, run);
+        if (w->surplus_since && rl_runq_length(&w->runq) < 2) w->surplus_since = 0;
         w->turn = (w->turn + 1) % RL_TURN_COUNT;
         w->turn_left = w->rt->config->slice;
     }
@@ -344,7 +396,6 @@ static rl_proc *steal(rl_worker *w) {
         if (!n) continue;
         w->stats.steals += n;
         rl_proc *p = from_queue(w); /* NULL: stolen from us in the meantime */
-        if (n > 1) call_help(w);
         if (p) return p;
     }
     return NULL;
@@ -385,11 +436,8 @@ static rl_proc *nap(rl_worker *w) {
         look(w, true, true);
         return NULL;
     }
-    /* First we say that we sleep, then look once more: who queues does it the other way round, so one of us sees. */
-        /* pairs with rouse, by the fences here and in call_help; the last look at `stop` with the store in rl_sched_stop */
+    /* pairs with rouse; the last look at `stop` pairs with the store in rl_sched_stop */
     atomic_store(&w->asleep, true);
-    atomic_fetch_add(&w->rt->sleepers, 1);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in call_help: the look must not come first */
     rl_proc *p = steal(w);
     if (!p && !atomic_load(&w->rt->stop)) look(w, true, true);
     rouse(w);
@@ -429,7 +477,10 @@ void rl_worker_run(rl_worker *w) {
     rl_halt_enter(&rt->halt);
     while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
         if (RL_UNLIKELY(atomic_load_explicit(&rt->halt.asked, memory_order_relaxed))) rl_halt_wait(&rt->halt);
-        if (++w->ticks >= RL_LOOK_EVERY) look(w, false, false);
+        if (++w->ticks >= RL_LOOK_EVERY) {
+            look(w, false, false);
+            if (rt->nworkers > 1) call_help(w);
+        }
         rl_proc *p = pick(w);
         if (!p) continue;
         w->stats.slices++;

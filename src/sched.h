@@ -36,7 +36,9 @@ typedef struct rl_delayed {
 
 #define RL_CROWD (128u << 10) /* bytes: messages still in the second cache when they are read */
 #define RL_SCRATCH 32768u
-#define RL_LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors */
+#ifndef RL_LOOK_EVERY /* tests/model looks more often */
+#define RL_LOOK_EVERY 64u   /* dispatches between two looks at timers and descriptors, and whether there is too much to run */
+#endif
 #define RL_DISPATCH_COST 50 /* what a turn takes from the slice at least, in instructions */
 
 typedef struct rl_worker {
@@ -56,6 +58,8 @@ typedef struct rl_worker {
     rl_turn turn;      /* what kind is taken from the queue */
     i64 turn_left;     /* for how many instructions more */
     i64 passed_over;   /* instructions since the eldest newborn had its turn */
+    i64 surplus_since; /* there has been more to run than it can run at once; 0: there is not */
+    _Atomic i64 alive, bytes; /* what is to be added to those of the runtime; it writes */
     rl_runq runq;
     _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */
     _Alignas(64) _Atomic bool asleep; /* in epoll, or about to; whoever clears it wakes it */
@@ -89,10 +93,9 @@ struct rl_rt {
     rl_stacks stacks;          /* where processes begin and most stay, with their records */
     rl_stacks deep_stacks;     /* of the size they may reach */
     _Atomic u64 last_id;
-    _Atomic u64 alive, alive_peak;   /* processes */
-    _Atomic u64 memory, memory_peak; /* bytes */
+    _Atomic u64 alive, alive_peak;   /* processes, but for what workers have not reported: rl_rt_alive */
+    _Atomic u64 memory, memory_peak; /* bytes; rl_rt_memory */
     struct rl_pool *pool;      /* of threads that run jobs */
-    _Atomic u32 sleepers;      /* workers asleep */
     _Atomic bool stop;
     _Atomic int status;        /* exit status of the run, once stop is set; -1 before */
     rl_halt halt;
@@ -153,9 +156,14 @@ void rl_sched_stop(rl_rt *rt, int status);
 /* Statistics of all workers, while none of them runs. */
 void rl_rt_sum(rl_rt *rt, rl_rt_stats *s);
 
-/* Counts of the whole runtime; exact, and cheap with one worker. Return the new value. */
-u64 rl_rt_count(rl_rt *rt, _Atomic u64 *count, u64 add);
-void rl_rt_peak(_Atomic u64 *peak, u64 value);
+/* The next id of a process. They count up from 1, as guests may see. */
+u64 rl_rt_new_id(rl_rt *rt);
+/* So many more are alive, with so many bytes more of memory. Workers report when it has become many; peaks are by so much
+ * too low. */
+void rl_worker_count(rl_worker *w, i64 processes, i64 bytes);
+/* Processes alive, and bytes of their memories. Any thread; exact while none of them runs. */
+u64 rl_rt_alive(rl_rt *rt);
+u64 rl_rt_memory(rl_rt *rt);
 
 /* Drops a delayed message; its owner is gone or does not want it. True: it had not been sent. */
 bool rl_delayed_drop(rl_delayed *d);

@@ -19,6 +19,7 @@ static rl_proc procs[PROCS];
 static rl_instance instance;
 static rl_conf conf;
 static bool woken[2];          /* the worker was told, or will be when it sleeps */
+static bool sleeping[2];       /* in the kernel, or on the way out of it */
 static i64 now_ns;
 static u32 ended, to_end;      /* processes: that are over; with which of them the run is */
 static u32 slices, received, timeouts, slices_killed;
@@ -45,9 +46,10 @@ void rl_io_poll(rl_io *io, i64 timeout, pthread_mutex_t *lock, void (*ready)(voi
     u32 i = index_of(io);
     (void)lock, (void)ready, (void)env;
     if (!timeout) return;
+    sleeping[i] = true;
     model_wait("a worker sleeps", timeout < 0 ? is_woken : at_any_time, &woken[i]);
     if (!woken[i]) now_ns += timeout;
-    woken[i] = false;
+    woken[i] = sleeping[i] = false;
     model_take(io); /* the kernel orders what was before the wake */
 }
 void rl_io_wake(rl_io *io) {
@@ -109,6 +111,16 @@ static rl_exit spins(rl_proc *p) {
     (void)p;
     if (slices >= 2) model_wait("spins", is_woken, &killed);
     if (killed) model_expect(++slices_killed <= 2);
+    return RL_EXIT_YIELD;
+}
+/* ends where it was taken to, or as the last; who has several of them needs help, again and again */
+static bool alone_or_last(void *arg) {
+    (void)arg;
+    return ended + 1 == to_end || (sleeping[1] && !woken[1]);
+}
+static rl_exit shares(rl_proc *p) {
+    if (p->worker != &workers[0] || ended + 1 == to_end) return RL_EXIT_DONE;
+    if (slices > 4) model_wait("works alone", alone_or_last, NULL);
     return RL_EXIT_YIELD;
 }
 /* a message within a tick; then, whichever came, the other: a later deadline, or the late message */
@@ -184,7 +196,7 @@ static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
     to_end = n;
     guest = script;
     slices_killed = 0;
-    killed = woken[0] = woken[1] = false;
+    killed = woken[0] = woken[1] = sleeping[0] = sleeping[1] = false;
     rl_worker_self = &workers[0];
     for (u32 i = 0; i < n; i++) {
         make(i);
@@ -219,8 +231,10 @@ static void setup_spawner(void) {
     rl_proc_run(&procs[0], 1000); /* parks */
     rl_proc_launch(&procs[1]);
 }
-static void setup_two(void) { setup_of(2, ends); }
-static void setup_four(void) { setup_of(4, ends); }
+static void setup_three(void) {
+    setup_of(3, shares);
+    for (u32 i = 0; i < 3; i++) rl_sched_later(&procs[i]);
+}
 
 /* ---- threads ---- */
 
@@ -242,21 +256,6 @@ static void kill_and_work(void) {
     send_kill();
     work();
 }
-/* Queues two, and then is busy with something else for ever. */
-static void queue_two(void) {
-    rl_sched_later(&procs[0]);
-    rl_sched_later(&procs[1]);
-}
-
-static bool two_ended(void *arg) { return (void)arg, ended == 2; }
-/* The same twice, so that a sleeper counted wrongly the first time is missed the second. */
-static void queue_two_twice(void) {
-    queue_two();
-    model_wait("both have run", two_ended, NULL);
-    rl_sched_later(&procs[2]);
-    rl_sched_later(&procs[3]);
-}
-
 static void check_all_ended(bool stuck) {
     if (stuck) model_fail("nobody goes on: %u of %u ended, %u slices, %u messages, %u deadlines", ended, to_end, slices, received, timeouts);
     else model_expect(ended == to_end);
@@ -267,11 +266,6 @@ static void check_timed(bool stuck) {
     model_expect(received >= 1 && received + timeouts == 2);
 }
 
-/* One that waits is not worth a wake: its worker will come to it after this slice. */
-static void check_help(bool stuck) {
-    if (stuck && rl_runq_length(&workers[0].runq) > 1) check_all_ended(stuck);
-}
-
 static const model_scenario all[] = {
     {"message against kill", setup_receiver, {send_and_work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
     {"deadline against kill", setup_sleeper, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
@@ -279,8 +273,7 @@ static const model_scenario all[] = {
     {"kill of one that spins", setup_spinner, {work, send_kill}, check_all_ended, entered, 4, 1, 0},
     {"message to one that ends", setup_ending, {work, send_data}, check_all_ended, entered, 5, 2, 0},
     {"kill of one that spawns", setup_spawner, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
-    {"work for a worker that falls asleep", setup_two, {queue_two, work}, check_help, entered, 3, 2, 0},
-    {"and again", setup_four, {queue_two_twice, work}, check_help, entered, 2, 1, 0},
+    {"help from a worker that falls asleep", setup_three, {work, work}, check_all_ended, entered, 2, 1, 0},
 };
 
 /* What holds it together, taken away piece by piece. The queues alone are in queues.c. */
@@ -296,12 +289,9 @@ static const model_mutation wanted[] = {
     {"runq.c", "store", "relaxed", "&q->tail, t + 1", "a thief sees the process"},
     {"runq.c", "load", "relaxed", "h == atomic_load", "a thief sees the process"},
     {"runq.c", "cas", "torn", "&q->head, &h, h + 1", "one worker takes it"},
-    {"sched.c", "fence", "acquire and release", "pairs with the one in call_help", "who falls asleep looks last"},
-    {"sched.c", "fence", "relaxed", "atomic_thread_fence(memory_order_seq_cst);", "who queues looks for sleepers last"},
     {"proc.c", "exchange", "torn", "RL_LAUNCH_THROUGH, memory", "a child that starts is taken away by its spawner or by itself"},
     {"proc.c", "exchange", "torn", "RL_LAUNCH_ABANDONED, memory", "a child that starts is taken away by its spawner or by itself"},
     {"proc.c", "exchange", "relaxed", "RL_LAUNCH_THROUGH, memory", "who takes it away sees all of it"},
-    {"sched.c", "exchange", "torn", "atomic_exchange(&w->asleep, false)", "a sleeper is counted off once"},
 };
 
 int main(int argc, char **argv) {

@@ -16,6 +16,9 @@
 
 #define RL_RUNQ_RING 4u /* so that it runs full soon */
 #define SEARCHES 1u     /* of a worker without work, before it sleeps */
+#define RL_LOOK_EVERY 4u /* dispatches before a worker looks whether it wants help, */
+#define WAKE_AFTER_NS 0  /* and does, if there is more than it can do at once */
+#define START_AFTER_NS 0
 
 #define MODEL_SITE(kind, order) static model_site site_ = {__FILE__, __LINE__, kind, order, memory_order_relaxed, 0, false}
 #define MODEL_TYPE(p) __typeof__((void)0, *(p)) /* without _Atomic */
