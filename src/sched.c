@@ -153,7 +153,7 @@ static void start_another(rl_rt *rt) {
     }
     /* counted before it runs: whoever stops the run wakes it; pairs with rl_rt_started */
     atomic_store(&rt->started, n + 1);
-        /* pairs with rl_alone: the thread made next sees it, and this one does */
+    /* pairs with rl_alone: the thread made next sees it, and this one does */
     atomic_store(&rl_shared, true);
     pthread_sigmask(SIG_BLOCK, &outside, &old); /* those are for the first */
     w->has_thread = !pthread_create(&w->thread, NULL, work, w);
