@@ -4,10 +4,11 @@
  * may well have a socket. */
 #include "src/upath.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "src/base/os.h"
 
 #define MAX_ABSTRACT 107 /* of sun_path's 108, without the first */
 
@@ -68,16 +69,6 @@ bool rl_upath_covers(const char *rule, const char *name) {
 }
 
 int rl_upath_open_dir(const char *name, const char **last) {
-    char part[PATH_MAX];
-    int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    const char *slash;
-    for (name++; dir >= 0 && (slash = strchr(name, '/')); name = slash + 1) {
-        memcpy(part, name, (size_t)(slash - name));
-        part[slash - name] = 0;
-        int next = openat(dir, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        close(dir);
-        dir = next;
-    }
-    *last = name;
-    return dir;
+    *last = strrchr(name, '/') + 1;
+    return rl_os_open_dir(name, (size_t)(*last - name));
 }

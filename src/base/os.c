@@ -2,12 +2,16 @@
  * thread may call any of them. A second system is a second file of this shape, not an #ifdef in here. */
 #include "src/base/os.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 size_t rl_os_page(void) {
     static _Atomic size_t page; /* relaxed: whoever asks first writes what everybody would */
@@ -73,4 +77,31 @@ unsigned rl_os_cores(void) {
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
+}
+
+static size_t past_slashes(const char *path, size_t at, size_t n) {
+    while (at < n && path[at] == '/') at++;
+    return at;
+}
+
+int rl_os_open_dir(const char *path, size_t n) {
+    char part[NAME_MAX + 2];
+    int dir = AT_FDCWD;
+    size_t at = past_slashes(path, 0, n);
+    do {
+        size_t from = dir == AT_FDCWD ? at - 1 : at; /* the first keeps its slash: it is the root's */
+        while (at < n && path[at] != '/') at++;
+        int next = -1;
+        if (at - from < sizeof part) {
+            memcpy(part, path + from, at - from);
+            part[at - from] = 0;
+            next = openat(dir, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        } else {
+            errno = ENAMETOOLONG;
+        }
+        if (dir >= 0) close(dir);
+        dir = next;
+        at = past_slashes(path, at, n);
+    } while (dir >= 0 && at < n);
+    return dir;
 }

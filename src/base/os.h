@@ -24,6 +24,10 @@ void rl_os_populate(void *p, size_t size);
 /* Gives the memory back, keeps the (zero) pages. */
 void rl_os_discard(void *p, size_t size);
 
+/* Opens the directory whose absolute path are the first n bytes of a text; no part of it may be a link. A descriptor
+ * (O_PATH), or -1 and errno. */
+int rl_os_open_dir(const char *path, size_t n);
+
 u64 rl_os_now_ns(void);        /* CLOCK_MONOTONIC                          */
 u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
 u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */

@@ -6,13 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "src/base/os.h"
 
 /* ---- the shared part ---- */
 
@@ -54,28 +54,8 @@ static void add_std(rl_wasi_shared *s, int host, bool out) {
                       .preopen = -1};
 }
 
-/* As open, of an absolute path; ENOTDIR when a part of it is a link. */
-static int open_without_links(const char *path) {
-    int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char name[NAME_MAX + 1];
-    while (fd >= 0 && *(path += strspn(path, "/"))) {
-        size_t n = strcspn(path, "/");
-        if (n > NAME_MAX) {
-            close(fd);
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        *(char *)mempcpy(name, path, n) = 0;
-        int next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        close(fd);
-        fd = next;
-        path += n;
-    }
-    return fd;
-}
-
 static rl_err add_dir(rl_wasi_shared *s, const rl_wasi_dir *d, rl_diag *diag) {
-    int fd = d->no_links ? open_without_links(d->host) : open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = d->no_links ? rl_os_open_dir(d->host, strlen(d->host)) : open(d->host, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return rl_diag_set(diag, RL_ERR_IO, "cannot open directory %s: %s", d->host, strerror(errno));
     s->base[s->nbase++] = (rl_wasi_fd){.kind = RL_WASI_DIR, .type = RL_WASI_TYPE_DIRECTORY, .read = true,
                                        .write = !d->read_only, .read_only = d->read_only, .host = fd, .list = -1,
