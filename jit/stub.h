@@ -1,4 +1,7 @@
-/* The protocol between compiled code's stubs (bodies: rl_masm_stub) and the glue (glue_x64.S): which words of rl_exec
+/* A stub is a short piece of machine code, complete in itself, that stands between a caller and what it calls (linkers use
+ * the word so); nothing is left out of one.
+ *
+ * The protocol between compiled code's stubs (bodies: rl_masm_stub) and the glue (glue_x64.S): which words of rl_exec
  * are valid when, and what every register holds. x64 names; a64 has the same roles.
  *
  * rl_glue_enter(x), called by C on the worker's stack, saves the host's callee-saved registers there, stores its stack
