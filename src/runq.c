@@ -101,28 +101,19 @@ static void newborn_push(rl_runq *q, rl_run *r) {
     release(q);
 }
 
-/* Under the lock. */
-static rl_run *take_newest(rl_runq *q) {
-    rl_run *r = q->newest;
+/* Under the lock: r, one of q's ends or NULL. */
+static rl_run *take_out(rl_runq *q, rl_run *r) {
     if (!r) return NULL;
-    if ((q->newest = r->next)) q->newest->newer = NULL;
-    else q->oldest = NULL;
-    count(q, -1u);
-    return r;
-}
-static rl_run *take_oldest(rl_runq *q) {
-    rl_run *r = q->oldest;
-    if (!r) return NULL;
-    if ((q->oldest = r->newer)) q->oldest->next = NULL;
-    else q->newest = NULL;
+    *(r->newer ? &r->newer->next : &q->newest) = r->next;
+    *(r->next ? &r->next->newer : &q->oldest) = r->newer;
     count(q, -1u);
     return r;
 }
 
-static rl_run *newborn_pop(rl_runq *q, rl_run *(*which)(rl_runq *)) {
+static rl_run *newborn_pop(rl_runq *q, bool eldest) {
     if (!rl_runq_newborns(q)) return NULL; /* relaxed: others only take */
     hold(q);
-    rl_run *r = which(q);
+    rl_run *r = take_out(q, eldest ? q->oldest : q->newest);
     release(q);
     return r;
 }
@@ -132,7 +123,7 @@ static u32 newborn_steal(rl_runq *q, rl_runq *to) {
     rl_run *oldest = NULL, **last = &oldest;
     if (!n) return 0;
     hold(q);
-    for (rl_run *r; got < n && (r = take_oldest(q)); got++, last = &r->newer) *last = r;
+    for (rl_run *r; got < n && (r = take_out(q, q->oldest)); got++, last = &r->newer) *last = r;
     release(q);
     *last = NULL;
     for (rl_run *r = oldest, *newer; r; r = newer) {
@@ -155,10 +146,10 @@ void rl_runq_push(rl_runq *q, rl_turn kind, rl_run *r) {
 }
 
 rl_run *rl_runq_pop(rl_runq *q, rl_turn kind) {
-    return kind == RL_TURN_NEWBORN ? newborn_pop(q, take_newest) : ring_pop(&q->rings[kind]);
+    return kind == RL_TURN_NEWBORN ? newborn_pop(q, false) : ring_pop(&q->rings[kind]);
 }
 
-rl_run *rl_runq_pop_eldest(rl_runq *q) { return newborn_pop(q, take_oldest); }
+rl_run *rl_runq_pop_eldest(rl_runq *q) { return newborn_pop(q, true); }
 
 u32 rl_runq_steal(rl_runq *q, rl_runq *to) {
     u32 got = newborn_steal(q, to);
