@@ -843,7 +843,7 @@ rl_emitter *rl_emitter_new(const rl_module *m, rl_flavour flavour, const rl_layo
     e->layout = layout;
     e->opt = *o;
     e->entries = entries;
-    e->checked = e->grouping = flavour == RL_FLAVOUR_CHECKED;
+    e->checked = flavour == RL_FLAVOUR_CHECKED;
     e->alloc_gp = RL_ALLOC_GP | (flavour == RL_FLAVOUR_GUARDED_GS ? RL_ALLOC_GS : 0);
     e->alloc_fp = RL_ALLOC_FP;
     if (o->max_regs) {

@@ -133,7 +133,7 @@ struct rl_emitter {
     const void *const *entries;
     rl_compile_options opt;
     u8 flavour;
-    bool wrap32, memops, checked;
+    bool wrap32, memops;
     u32 low, flat;     /* operands below `low` hold no register; below `flat` they are all slots or constants */
     u32 alloc_gp, alloc_fp, callee_saved; /* allocatable registers, of which callee-saved */
     u32 all_gp, all_fp; /* the same outside of loops that took some for the limit and for constants */
@@ -148,7 +148,7 @@ struct rl_emitter {
     u32 next_note, next_segment, next_event;
     u32 left;          /* of the current segment's cost, what comes after this operator */
     union {
-        struct { bool dead, listing, grouping, unused; }; /* unreachable; positions are wanted; the checked flavour */
+        struct { bool dead, listing, checked, padding; }; /* unreachable; positions are wanted; the checked flavour */
         u32 special;   /* any of them */
     };
     rl_label epilogue;
