@@ -173,6 +173,15 @@ END(rl_glue_yield)
     \pair x6, x7, [sp, #176]
     \pair x8, x9, [sp, #192]
 .endm
+/* The first and the last bytes, which may overlap, by way of registers of that size. */
+.macro copy_ends size, a, b
+    ldr \a, [x6]
+    ldur \b, [x11, #-\size]
+    str \a, [x5]
+    stur \b, [x12, #-\size]
+    ret
+.endm
+
 /* memory.copy: x3, x4 memories, x5 to, x6 from, x7 bytes; like the stub's. Everything is read before anything is written, as
  * the ranges may overlap. */
 GLOBAL(rl_glue_memory_copy)
@@ -221,17 +230,9 @@ GLOBAL(rl_glue_memory_copy)
     ret
 copy_words:
     tbz w7, #3, 3f
-    ldr x9, [x6]
-    ldur x10, [x11, #-8]
-    str x9, [x5]
-    stur x10, [x12, #-8]
-    ret
+    copy_ends 8, x9, x10
 3:  tbz w7, #2, 4f
-    ldr w9, [x6]
-    ldur w10, [x11, #-4]
-    str w9, [x5]
-    stur w10, [x12, #-4]
-    ret
+    copy_ends 4, w9, w10
 4:  cbz w7, 5f
     lsr w13, w7, #1
     ldrb w9, [x6]

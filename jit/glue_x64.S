@@ -121,6 +121,15 @@ rl_glue_trap:
     ret
 END(rl_glue_host_left)
 
+/* The first and the last bytes, which may overlap, by way of registers of that size. */
+.macro copy_ends size, a, b
+    mov (%r9), \a
+    mov -\size(%r9, %rdx), \b
+    mov \a, (%r8)
+    mov \b, -\size(%r8, %rdx)
+    ret
+.endm
+
 /* memory.copy: rdi, rsi memories, r8 to, r9 from, rdx bytes; like the stub's. Everything is read before anything is
  * written, as the ranges may overlap. */
 GLOBAL(rl_glue_memory_copy)
@@ -167,18 +176,10 @@ GLOBAL(rl_glue_memory_copy)
 copy_words:
     cmp $8, %edx
     jb 3f
-    mov (%r9), %rcx
-    mov -8(%r9, %rdx), %rsi
-    mov %rcx, (%r8)
-    mov %rsi, -8(%r8, %rdx)
-    ret
+    copy_ends 8, %rcx, %rsi
 3:  cmp $4, %edx
     jb 4f
-    mov (%r9), %ecx
-    mov -4(%r9, %rdx), %esi
-    mov %ecx, (%r8)
-    mov %esi, -4(%r8, %rdx)
-    ret
+    copy_ends 4, %ecx, %esi
 4:  test %edx, %edx
     jz 5f
     movzbl (%r9), %ecx
