@@ -35,7 +35,8 @@ static bool plain(const char *ns, size_t nns, const char *name, size_t nname) {
     static const char wasi[] = "wasi_snapshot_preview1", sqlite[] = "lunatic::sqlite";
     if (nns == sizeof wasi - 1 && !memcmp(ns, wasi, nns)) return true;
     for (const rl_api_row *r = rl_api_lunatic.rows; r < rl_api_lunatic.rows + rl_api_lunatic.count; r++)
-        if (strlen(r->ns) == nns && !memcmp(ns, r->ns, nns) && strlen(r->name) == nname && !memcmp(name, r->name, nname))
+        if (nname && *r->name == *name /* mostly not */ && strlen(r->name) == nname && !memcmp(name, r->name, nname) &&
+            strlen(r->ns) == nns && !memcmp(ns, r->ns, nns))
             return strcmp(r->permission, "NET") && strcmp(r->permission, "COMPILE") && strcmp(r->ns, sqlite);
     return false;
 }
