@@ -1,19 +1,10 @@
 // The guest of tests/net/run for what rille::net adds to lunatic: Unix sockets, ports shared by listeners, TLS with
 // protocols and certificates on both sides. One scene per first argument.
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "rille_net.h"
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vprintf(format, list);
-    va_end(list);
-    putchar('\n');
-    fflush(stdout);
-}
+#include "say.h"
 
 static const char *why(void) {
     static char text[300];

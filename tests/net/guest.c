@@ -1,21 +1,12 @@
 // The guest of tests/net/run: one scene per first argument, talking to real clients and servers, printing what it hears.
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "rille_guest.h"
+#include "say.h"
 
 static const uint8_t loopback[4] = {127, 0, 0, 1};
 static int A(const void *p) { return rille_address(p); }
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vprintf(format, list);
-    va_end(list);
-    putchar('\n');
-    fflush(stdout);
-}
 
 static const char *text_of(uint64_t error) {
     static char text[500];
