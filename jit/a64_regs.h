@@ -6,8 +6,9 @@
  * fixed ones and one that calls leave alone.
  *
  * Machine registers: x28 fuel, x27 instance, x26 memory base; x16 RL_REG_TMP; x17, x15, x14 the masm's own, never alive
- * between two of its calls; x10 to x13 are the stubs' (jit/stub.h) and the glue's, never the compiler's; x18 is the system's. v8 to v15, whose
- * lower halves C wants back, are not used at all, so that entering compiled code need not save them. */
+ * between two of its calls; x10 to x13 are the stubs' (jit/stub.h) and the glue's, never the compiler's; x18 is the
+ * system's. v8 to v15, whose lower halves C wants back, are not used at all, so that entering compiled code need not save
+ * them. */
 #ifndef RL_A64_REGS_H
 #define RL_A64_REGS_H
 

@@ -75,7 +75,6 @@ static void texts_fini(rl_texts *t) {
 }
 
 void rl_conf_put(rl_conf *c) {
-    /* acq_rel: the last one sees everything the others did */
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1) return;
     texts_fini(&c->args);

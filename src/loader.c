@@ -79,7 +79,6 @@ rl_prog *rl_prog_get(rl_prog *p) {
 }
 
 void rl_prog_put(rl_prog *p) {
-    /* acq_rel: the last one sees everything the others did */
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) > 1) return;
     rl_module_put(p->module);

@@ -2,8 +2,9 @@
  * Blocks come from lists the thread keeps; of each class it has at most two batches, further batches go through a depot
  * that all threads share, so that a thread which only sends lives on what the one that only receives frees. Invariants:
  * data points to the message's own room, or to memory that only it owns; a free block is an empty message but for tag,
- * size and the like, which every new one sets; a block is never given back to the system, so a late look at a message that is gone reads a message. One owner at a time: only the depot is locked. A buffer shared
- * by reference count was not taken yet: large payloads are copied once, at write_data. */
+ * size and the like, which every new one sets; a block is never given back to the system, so a late look at a message
+ * that is gone reads a message. One owner at a time: only the depot is locked. A buffer shared by reference count was not
+ * taken yet: large payloads are copied once, at write_data. */
 #include "src/msg.h"
 
 #include <stdlib.h>

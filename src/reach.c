@@ -60,7 +60,6 @@ rl_reach *rl_reach_get(rl_reach *r) {
 }
 
 void rl_reach_put(rl_reach *r) {
-    /* acq_rel: the last one sees everything the others did */
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     while (r && atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) == 1) {
         rl_reach *above = r->above;

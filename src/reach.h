@@ -9,8 +9,8 @@
 
 typedef enum rl_reach_use { RL_REACH_LISTEN = 1, RL_REACH_CONNECT = 2 } rl_reach_use;
 
-/* NULL is no rules at all: every address may be reached, but no Unix socket, as those lie among files. Otherwise what a rule names, and only as far as `above` allows it
- * too. Without rules: nothing. */
+/* NULL is no rules at all: every address may be reached, but no Unix socket, as those lie among files. Otherwise what a
+ * rule names, and only as far as `above` allows it too. Without rules: nothing. */
 typedef struct rl_reach rl_reach;
 
 /* Nothing yet. above may be NULL; takes a reference. NULL: out of memory. */

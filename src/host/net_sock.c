@@ -33,7 +33,6 @@ rl_sock *rl_sock_get(rl_sock *s) {
 }
 
 void rl_sock_put(rl_sock *s) {
-    /* acq_rel: the last one sees everything the others did */
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
     rl_tls_free(s->tls);

@@ -62,7 +62,6 @@ static void close_now(connection *c) {
 }
 
 static void put(connection *c) {
-    /* acq_rel: what other holders did to it happened before it is closed */
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) close_now(c);
 }
