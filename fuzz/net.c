@@ -58,7 +58,8 @@ static void unix_name(const char *p, size_t n) {
     if (!rl_upath_resolve(p, n, path)) return;
     if (*path != '@' && (*path != '/' || strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//"))) abort();
     if (!rl_upath_resolve(path, strlen(path), again) || strcmp(path, again)) abort();
-    if (path[strlen(path) - 1] != '/' && (!rl_upath_covers(path, path) || rl_upath_covers(path, "/elsewhere/x"))) abort();
+    bool there = !strcmp(path, "/elsewhere/x");
+    if (path[strlen(path) - 1] != '/' && (!rl_upath_covers(path, path) || rl_upath_covers(path, "/elsewhere/x") != there)) abort();
     int dir = *path == '@' ? -1 : rl_upath_open_dir(path, &last);
     if (dir >= 0) close(dir);
 }
