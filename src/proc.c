@@ -579,7 +579,10 @@ static inline bool ready_to_run(rl_proc *p) {
         if (RL_UNLIKELY(p->armed != NULL)) disarm(p);
         if (RL_UNLIKELY(atomic_load_explicit(&p->alarmed, memory_order_relaxed))) rl_sig_take(p); /* it must not meet the next wait */
         p->parked = p->ready = false;
-        if (RL_UNLIKELY(p->throttled)) p->throttled = p->host.wait.timed_out = false;
+        if (RL_UNLIKELY(p->throttled)) {
+            p->throttled = p->host.wait.timed_out = false;
+            p->host.wait.deadline_ns = INT64_MAX;
+        }
         if (RL_UNLIKELY(p->dying)) {
             killed(p);
             return false;

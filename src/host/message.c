@@ -156,6 +156,13 @@ i32 rl_host_message_send(rl_host *h, i64 pid) {
 /* The state of a wait for messages, kept in wait.word: where the search goes on. */
 static rl_msg ***cursor(rl_host *h) { return (rl_msg ***)&h->wait.word[0]; }
 
+/* All that a wait for messages has left behind: rl_host_done does more. */
+static inline void wait_over(rl_host *h) {
+    *cursor(h) = NULL;
+    h->wait.retry = h->wait.timed_out = false;
+    h->wait.deadline_ns = INT64_MAX;
+}
+
 /* Looks for a message from the cursor on. If there is none: parks, or gives up when the time has passed. A message is
  * put into the slot. Returns whether the call is over; *result is the receive's result. */
 static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *result) {
@@ -173,8 +180,7 @@ static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *
     if (m) put_open(p, m);
     *result = m ? m->sig : RL_TIMED_OUT;
     p->wait_mail = false;
-    *cursor(h) = NULL;
-    if (h->wait.retry) h->wait.retry = h->wait.timed_out = false; /* the only notes were the cursor: rl_host_done is more */
+    wait_over(h);
     return true;
 }
 
@@ -185,8 +191,8 @@ i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
     if (!ntags && p->mail.first) { /* the most frequent case */
         rl_msg *m = rl_mailbox_remove(&p->mail, &p->mail.first);
         put_open(p, m);
-        *cursor(h) = NULL;
-        p->wait_mail = h->wait.retry = h->wait.timed_out = false;
+        p->wait_mail = false;
+        wait_over(h);
         return m->sig;
     }
     if (!ntags && (u64)timeout == RL_FOREVER && !h->wait.retry && !rl_mailbox_arrived(&p->mail)) { /* and the next */

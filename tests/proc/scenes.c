@@ -255,6 +255,35 @@ static void play_kill(void) {
     printf("pinger: %s\n", rille_receive(RILLE_FOREVER) == RILLE_PROCESS_DIED ? "gone" : "there");
 }
 
+/* says something at once, and again much later; and something when it has been given much and left it for long */
+RILLE_ENTRY(twice)(int64_t parent) {
+    rille_send(parent, 1, "", 0);
+    rille_process_sleep_ms(300);
+    rille_send(parent, 1, "", 0);
+}
+RILLE_ENTRY(hoarder)(int64_t parent) {
+    rille_process_sleep_ms(300);
+    rille_send(parent, 1, "", 0);
+    rille_process_sleep_ms(3600000);
+}
+/* A wait without an end has none, whatever came before it: a wait with one, or a moment's sleep because a mailbox was
+ * half full. */
+static void play_patient(void) {
+    static char lump[100000];
+    rille_spawn("twice", rille_self());
+    printf("%d", rille_receive(100));
+    printf(" %d\n", rille_receive(RILLE_FOREVER));
+    rille_spawn("spinner", 0); /* wants a worker for itself */
+    rille_spawn("spinner", 0);
+    rille_process_sleep_ms(20);
+    int64_t id = rille_spawn("hoarder", rille_self());
+    for (int i = 0; i < 7; i++) {
+        rille_send(id, 1, lump, sizeof lump);
+        for (volatile int k = 0; k < 100; k++) {}
+    }
+    printf("%d\n", rille_receive(RILLE_FOREVER));
+}
+
 static void wait_gone(int64_t id) {
     while (rille_process_exists(id)) rille_process_sleep_ms(1);
 }
@@ -364,6 +393,8 @@ int main(int argc, char **argv) {
         printf("%s after %s\n", rille_process_exists(id) ? "alive" : "gone", n == 100000 ? "all" : n > 900 ? "a megabyte" : "too few");
     } else if (!strcmp(scene, "65th")) {
         play_65th(atoi(argv[2]));
+    } else if (!strcmp(scene, "patient")) {
+        play_patient();
     } else if (!strcmp(scene, "kill")) {
         play_kill();
     } else {
