@@ -535,7 +535,7 @@ static inline void sleep_or_queue(rl_proc *p) {
 static __attribute__((noinline)) void throttle(rl_proc *p) {
     p->host.wait.yield = false;
     p->host.wait.fd = -1;
-    p->host.wait.deadline_ns = (i64)rl_os_now_ns() + RL_WHEEL_TICK_NS;
+    p->host.wait.deadline_ns = rl_sched_now() + RL_WHEEL_TICK_NS;
     arm(p);
     sleep_or_queue(p);
 }

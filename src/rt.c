@@ -162,7 +162,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
         return 1;
     }
     rt->deadline.kind = RL_DUE_RUN;
-    if (c->timeout_ns) rl_wheel_arm(&w->wheel, &rt->deadline, (i64)rl_os_now_ns() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
+    if (c->timeout_ns) rl_wheel_arm(&w->wheel, &rt->deadline, rl_sched_now() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
     if (c->handle_signals) catch_signals(&w->io, old);
     rl_worker_run(w);
     rl_workers_join(rt);
@@ -186,7 +186,8 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     rl_names_init(&rt->names);
     rl_stacks_init(&rt->stacks, RL_MIN(c->max_stack, (u64)RL_STACK_FIRST));
     rl_stacks_init(&rt->deep_stacks, c->max_stack);
-    u32 n = RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
+    if (c->seed) rl_seeded_init(rt->seeded = &rt->seed, c->seed);
+    u32 n = c->seed ? 1 : RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
     rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
     rt->pool = rl_pool_new();
     if (!rt->workers || !rt->pool) return RL_ERR_NOMEM;

@@ -73,6 +73,8 @@ typedef struct rl_rt_config {
     rl_compile_mode compile;
     unsigned workers;     /* threads that run processes; 0: one. More share the work, and then the order in which
                              unrelated processes run is nobody's promise */
+    u64 seed;             /* not 0: it decides whose turn it is, for how long, what time it is and what is random, so that
+                             the same run can be had again; one worker, and no time is spent waiting. See src/seeded.h */
     i64 slice;            /* instructions between two looks at other processes        */
     bool handle_signals;  /* SIGINT and SIGTERM end the run: status 130, 143          */
     bool leave;           /* free nothing at the end: the caller's process ends, which frees it all faster */

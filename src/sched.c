@@ -25,6 +25,7 @@
 #define LAG_BYTES (4 << 20) /* and bytes */
 #define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's: half a
                                 millisecond. Each makes a branch of a tree wait for the end of another */
+#define DRAWN 4u /* in a seeded run: of how many first ones of a kind anyone may be next */
 #define LATE_NS 1000000  /* beyond its time before a timer is said to be late */
 #define HOLD_NS 2000000  /* that what a late timer woke has before the next timer fires */
 #define PATIENCE_NS 50000000 /* in a patient run: how long timers wait for what other workers are at */
@@ -42,7 +43,7 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     w->seed = index * 2654435761u + 1;
     pthread_mutex_init(&w->lock, NULL);
     rl_runq_init(&w->runq);
-    rl_wheel_init(&w->wheel, (i64)rl_os_now_ns());
+    rl_wheel_init(&w->wheel, rt->seeded ? rt->seeded->now_ns : (i64)rl_os_now_ns());
     w->stacks.all = &rt->stacks;
     w->deep_stacks.all = &rt->deep_stacks;
     rl_proc_memory_init(&w->memory);
@@ -230,6 +231,13 @@ void rl_sched_stop(rl_rt *rt, int status) {
 
 /* ---- timers and readiness ---- */
 
+rl_seeded *rl_sched_seeded(void) { return rl_worker_self ? rl_worker_self->rt->seeded : NULL; }
+
+i64 rl_sched_now(void) {
+    const rl_seeded *s = rl_sched_seeded();
+    return s ? s->now_ns : (i64)rl_os_now_ns();
+}
+
 static void delayed_due(rl_worker *w, rl_delayed *d) {
     rl_msg *m = d->msg;
     u64 target = d->target, owner = d->owner, id = d->id;
@@ -328,7 +336,7 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
     i64 timeout = -1;
     rl_worker_lock(w);
     if (w->wheel.armed) {
-        i64 now = (i64)rl_os_now_ns();
+        i64 now = rl_sched_now();
         if (w->rt->config->patient) count_lost(w, now);
         now -= w->lost;
         bool hold = idle && w->rt->config->patient && others_busy(w);
@@ -340,6 +348,17 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
     return timeout;
 }
 
+/* In a seeded run: nobody can run, until the clock has gone on by `timeout` ns, or -1: until a descriptor is ready. */
+static void pass_time(rl_worker *w, i64 timeout) {
+    if (timeout >= 0 && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) {
+        w->rt->seeded->now_ns += timeout;
+        return;
+    }
+    u64 before = rl_os_now_ns();
+    rl_io_poll(&w->io, timeout, NULL, fd_ready, w);
+    w->rt->seeded->now_ns += (i64)(rl_os_now_ns() - before);
+}
+
 static void look_at_all(rl_worker *w, bool idle, bool wait) {
     /* relaxed: it is the delivery that orders */
     bool any = atomic_load_explicit(&w->told, memory_order_relaxed) && rl_jobs_deliver(w);
@@ -348,7 +367,8 @@ static void look_at_all(rl_worker *w, bool idle, bool wait) {
     if (any) wait = false;
     if (!wait && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) return;
     w->stats.polls++;
-    rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
+    if (RL_UNLIKELY(wait && w->rt->seeded)) pass_time(w, timeout);
+    else rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
 }
 
 /* After sleeping: that was no loss. */
@@ -384,6 +404,34 @@ static rl_proc *from_queue(rl_worker *w) {
         w->turn_left = w->rt->config->slice;
     }
     return NULL;
+}
+
+/* One from the queue, in a seeded run: of any kind, and any of the first few. */
+static rl_proc *draw(rl_worker *w) {
+    rl_seeded *s = w->rt->seeded;
+    u32 first = rl_seeded_below(s, RL_TURN_COUNT);
+    for (u32 i = 0; i < RL_TURN_COUNT; i++) {
+        rl_turn kind = (first + i) % RL_TURN_COUNT;
+        for (u32 n = kind == RL_TURN_NEWBORN ? 0 : rl_seeded_below(s, DRAWN); n; n--) {
+            rl_run *r = rl_runq_pop(&w->runq, kind);
+            if (r) rl_runq_push(&w->runq, kind, r);
+        }
+        bool eldest = kind == RL_TURN_NEWBORN && rl_seeded_below(s, 2);
+        rl_run *r = eldest ? rl_runq_pop_eldest(&w->runq) : rl_runq_pop(&w->runq, kind);
+        w->turn = kind;
+        if (r) return RL_CONTAINER(r, rl_proc, run);
+    }
+    return NULL;
+}
+
+static rl_proc *own_drawn(rl_worker *w) {
+    rl_proc *p = w->next;
+    w->next = NULL;
+    w->budget = rl_seeded_slice(w->rt->seeded, w->rt->config->slice, w->budget);
+    w->extended = false;
+    if (!p || rl_seeded_below(w->rt->seeded, 2)) return p ? p : draw(w);
+    queue(w, p, RL_TURN_WOKEN);
+    return draw(w);
 }
 
 static rl_proc *steal(rl_worker *w) {
@@ -445,7 +493,7 @@ static rl_proc *nap(rl_worker *w) {
 }
 
 static rl_proc *pick(rl_worker *w) {
-    rl_proc *p = own(w);
+    rl_proc *p = RL_UNLIKELY(w->rt->seeded) ? own_drawn(w) : own(w);
     if (p) return p;
     if (w->rt->nworkers > 1) {
         look(w, true, false);

@@ -9,6 +9,7 @@
 #include "src/pids.h"
 #include "src/proc.h"
 #include "src/rt.h"
+#include "src/seeded.h"
 #include "src/slot.h"
 #include "src/spare.h"
 #include "src/stack.h"
@@ -105,6 +106,8 @@ struct rl_rt {
     struct rl_metrics *metrics;   /* of guests, while there is an exporter; else NULL */
     struct rl_exporter *exporter;
     FILE *log;
+    rl_seeded *seeded;         /* what decides the run; NULL: time and chance do */
+    rl_seeded seed;            /* its place */
 };
 
 /* seq_cst: pairs with the store in start_another: those workers can be looked at; and rl_sched_stop, which has stored `stop`
@@ -148,6 +151,10 @@ void rl_sched_unwatch(rl_watch *watch);
 void rl_sched_later(rl_proc *p);
 /* The same, but next: for whoever was just sent something. */
 void rl_sched_next(rl_proc *p);
+/* What decides this thread's run, or NULL. */
+rl_seeded *rl_sched_seeded(void);
+/* The monotonic clock, from which deadlines count: the system's, or that of a seeded run. Any thread; of a seeded run, its worker's. */
+i64 rl_sched_now(void);
 /* A deadline of the clock as the worker's timers know it. On its thread. */
 i64 rl_sched_deadline(rl_worker *w, i64 deadline_ns);
 /* Ends the run. The first status counts. */

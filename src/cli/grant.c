@@ -178,6 +178,7 @@ static void configure(const rl_args *a, rl_rt_config *c) {
     if (rl_args_given(a, RL_OPT_timeout)) c->timeout_ns = (u64)(a->timeout * 1e9) + 1;
     if (rl_args_given(a, RL_OPT_workers)) c->workers = (unsigned)a->workers;
     if (rl_args_given(a, RL_OPT_slice)) c->slice = (i64)a->slice;
+    if (rl_args_given(a, RL_OPT_seed)) c->seed = a->seed;
     c->memory = (rl_memory_choice)a->memory;
     c->compile = (rl_compile_mode)a->compile;
     rl_compile_defaults.max_regs = (u8)a->max_regs;

@@ -332,7 +332,7 @@ static int run(suite *s) {
     s->config.args = (const char *const *)a->operands + 2;
     s->config.nargs = a->noperands > 2 ? (u32)a->noperands - 2 : 0;
     s->config.environment = 0;
-    s->config.patient = true;
+    s->config.patient = !s->config.seed;
     signal(SIGPIPE, SIG_IGN);
     colours(s);
     printf("\nrunning %u test%s\n", s->n, s->n == 1 ? "" : "s");

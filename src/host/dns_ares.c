@@ -129,7 +129,7 @@ rl_lookup_state rl_lookup_step(rl_lookup *l, int *fd, i64 *deadline_ns) {
     struct timeval t, *next = ares.ares_timeout(l->channel, NULL, &t);
     if (!next && l->epoll < 0) failed(l, text_of(ARES_ESERVFAIL)); /* nothing would ever wake it */
     *fd = l->epoll;
-    *deadline_ns = next ? (i64)rl_os_now_ns() + next->tv_sec * 1000000000 + next->tv_usec * 1000 : INT64_MAX;
+    *deadline_ns = next ? rl_sched_now() + next->tv_sec * 1000000000 + next->tv_usec * 1000 : INT64_MAX;
     return l->state;
 }
 

@@ -4,7 +4,7 @@
 #include "src/base/os.h"
 #include "src/host/guest.h"
 
-i64 rl_guest_deadline(u64 timeout_ms) { return timeout_ms == RL_FOREVER ? INT64_MAX : rl_after_ms((i64)rl_os_now_ns(), timeout_ms); }
+i64 rl_guest_deadline(u64 timeout_ms) { return timeout_ms == RL_FOREVER ? INT64_MAX : rl_after_ms(rl_sched_now(), timeout_ms); }
 
 /* ---- the slot ---- */
 

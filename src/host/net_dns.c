@@ -61,7 +61,7 @@ i32 rl_lookup_wait(rl_host *h, rl_lookup *l, u64 timeout_ms) {
     int fd;
     i64 next, limit = h->wait.retry ? (i64)h->wait.word[0] : rl_guest_deadline(timeout_ms);
     bool known = rl_lookup_step(l, &fd, &next) != RL_LOOKUP_WAITING;
-    if (known || (h->wait.retry && limit <= (i64)rl_os_now_ns())) {
+    if (known || (h->wait.retry && limit <= rl_sched_now())) {
         rl_host_done(h);
         return known ? 0 : RL_TIMED_OUT;
     }

@@ -151,7 +151,7 @@ static bool begin(listener *l, int fd, const rl_addr *peer, char *why) {
     else close(fd);
     if (k && k->s && (k->s->tls = rl_tls_accept(l->side, &sock_link, k->s, why)) && !epoll_ctl(l->epoll, EPOLL_CTL_ADD, k->s->fd, &ev)) {
         k->peer = *peer;
-        k->limit_ns = (i64)rl_os_now_ns() + HANDSHAKE_NS;
+        k->limit_ns = rl_sched_now() + HANDSHAKE_NS;
         k->ready = true;
         *l->last = k;
         l->last = &k->next;
@@ -187,7 +187,7 @@ static void poll_shakes(listener *l) {
 
 /* Goes on with the handshakes that can. Returns one that is over, taken out: *state says how. */
 static shake *advance(listener *l, rl_tls_state *state, char *why) {
-    i64 now = (i64)rl_os_now_ns();
+    i64 now = rl_sched_now();
     for (shake **at = &l->first; *at; at = &(*at)->next) {
         shake *k = *at;
         *state = k->ready ? rl_tls_handshake(k->s->tls, why) : RL_TLS_READ;
@@ -410,7 +410,7 @@ static i32 connect_to(rl_host *h, i32 ptr, i32 len, i32 port, i64 timeout, i32 i
         why = buf;
     }
     rl_tls_state s = go_on(h, c, (u16)port, &fd, &next, buf);
-    bool waits = s == RL_TLS_READ || s == RL_TLS_WRITE, late = waits && h->wait.retry && c->limit_ns <= (i64)rl_os_now_ns();
+    bool waits = s == RL_TLS_READ || s == RL_TLS_WRITE, late = waits && h->wait.retry && c->limit_ns <= rl_sched_now();
     if (waits && !late && rl_proc_pend(p, c, drop_connecting)) {
         if (c->s) rl_host_park_watch(h, &c->s->watch, fd, s == RL_TLS_WRITE, RL_MIN(next, c->limit_ns));
         else rl_host_park(h, fd, s == RL_TLS_WRITE, RL_MIN(next, c->limit_ns));

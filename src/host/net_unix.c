@@ -130,7 +130,7 @@ static int connect_to(const char *path) {
 i32 rl_host_net_unix_connect(rl_host *h, i32 ptr, i32 len, i64 timeout, i32 id_ptr) {
     char path[PATH_MAX];
     const char *text = rl_guest_text(h, ptr, len);
-    i64 now = (i64)rl_os_now_ns(), limit = h->wait.retry ? (i64)h->wait.word[0] : rl_guest_deadline((u64)timeout);
+    i64 now = rl_sched_now(), limit = h->wait.retry ? (i64)h->wait.word[0] : rl_guest_deadline((u64)timeout);
     i32 result = 0;
     if (!text) return 0;
     bool is_name = rl_upath_resolve(text, (u32)len, path), may = is_name && rl_net_may_path(h, RL_REACH_CONNECT, path);

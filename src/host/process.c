@@ -390,7 +390,7 @@ void rl_host_process_sleep_ms(rl_host *h, i64 ms) {
         rl_host_done(h);
         return;
     }
-    rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_after_ms((i64)rl_os_now_ns(), (u64)ms));
+    rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_after_ms(rl_sched_now(), (u64)ms));
 }
 
 static bool send_to(rl_host *h, u64 to, rl_msg *m) { return rl_send(rl_proc_of(h)->worker->rt, to, m); }

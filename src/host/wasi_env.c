@@ -3,6 +3,7 @@
  * a process's part; a part itself belongs to its process. Preopens are opened here, once, and only as directories to
  * resolve paths in (O_PATH); a descriptor for each process was the alternative, and a limit on processes. */
 #include "src/host/wasi_impl.h"
+#include "src/sched.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,23 +204,45 @@ i32 rl_host_wasi_environ_get(rl_host *h, i32 environ_at, i32 buffer) {
 /* ---- clocks, random bytes ---- */
 
 /* Clocks of CPU time have numbers, 2 and 3, and are bad descriptors, as in wasmtime: a process is no thread of the host. */
-static i32 clock_get(rl_host *h, i32 clock, i32 out, int (*ask)(clockid_t, struct timespec *)) {
+static i32 clock_get(rl_host *h, i32 clock, i32 out, u64 (*ask)(clockid_t)) {
     if ((u32)clock > 3) return RL_WASI_INVAL;
     if ((u32)clock > 1) return RL_WASI_BADF;
-    struct timespec t;
-    if (ask(clock == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &t)) return rl_wasi_errno_of(errno);
-    rl_wasi_put64(h, out, (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec);
+    rl_wasi_put64(h, out, ask(clock == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC));
     return RL_WASI_OK;
 }
 
-i32 rl_host_wasi_clock_res_get(rl_host *h, i32 clock, i32 out) { return clock_get(h, clock, out, clock_getres); }
+static u64 ns_of(struct timespec t) { return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec; }
+
+static u64 resolution(clockid_t clock) {
+    struct timespec t;
+    clock_getres(clock, &t);
+    return ns_of(t);
+}
+
+u64 rl_wasi_now(clockid_t clock) {
+    const rl_seeded *s = rl_sched_seeded();
+    if (s) return (u64)(clock == CLOCK_MONOTONIC ? s->now_ns : rl_seeded_time(s));
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return ns_of(t);
+}
+
+i32 rl_host_wasi_clock_res_get(rl_host *h, i32 clock, i32 out) { return clock_get(h, clock, out, resolution); }
 
 i32 rl_host_wasi_clock_time_get(rl_host *h, i32 clock, i64 precision, i32 out) {
     (void)precision;
-    return clock_get(h, clock, out, clock_gettime);
+    if (rl_sched_seeded()) rl_seeded_look(rl_sched_seeded());
+    return clock_get(h, clock, out, rl_wasi_now);
 }
 
 #define RANDOM_SLICE (1u << 20) /* bytes between two looks at other processes: about 3 ms */
+
+static ssize_t randomly(void *to, size_t n) {
+    rl_seeded *s = rl_sched_seeded();
+    if (!s) return getrandom(to, n, 0);
+    rl_seeded_fill(s, to, n);
+    return (ssize_t)n;
+}
 
 i32 rl_host_wasi_random_get(rl_host *h, i32 buffer, i32 len) {
     u8 *to = rl_host_range(h, (u32)buffer, (u32)len);
@@ -227,7 +250,7 @@ i32 rl_host_wasi_random_get(rl_host *h, i32 buffer, i32 len) {
     rl_host_direct(h, to, (u32)len, true);
     u64 at = h->wait.retry ? h->wait.word[0] : 0, end = RL_MIN((u64)(u32)len, at + RANDOM_SLICE);
     while (at < end) {
-        ssize_t n = getrandom(to + at, end - at, 0);
+        ssize_t n = randomly(to + at, end - at);
         if (n < 0 && errno != EINTR) {
             rl_host_done(h);
             return rl_wasi_errno_of(errno);

@@ -140,6 +140,8 @@ static inline bool rl_wasi_put32(rl_host *h, i32 at, u32 v) {
     if (p) rl_store32(p, v);
     return p;
 }
+/* Nanoseconds by one of the system's clocks, or a seeded run's. */
+u64 rl_wasi_now(clockid_t clock);
 static inline bool rl_wasi_put64(rl_host *h, i32 at, u64 v) {
     void *p = rl_host_range(h, (u32)at, 8);
     if (p) rl_store64(p, v);

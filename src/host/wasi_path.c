@@ -4,6 +4,7 @@
  * may not see its memory change under a lookup. A path never reaches the kernel with a slash behind its last name but
  * through openat2, as the kernel follows links there. */
 #include "src/host/wasi_impl.h"
+#include "src/sched.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -241,9 +242,7 @@ static u32 kind_at(rl_host *h, const rl_wasi_fd *dir, const char *path, int nofo
 /* What a failed open means: the errno, or 0 after parking to try again. */
 static i32 open_failed(rl_host *h, const rl_wasi_fd *dir, const char *path, int flags, i32 fdflags, rl_wasi_errno e) {
     if (e == RL_WASI_NXIO && !(fdflags & (i32)RL_WASI_NONBLOCK) && kind_at(h, dir, path, 0) == S_IFIFO) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        rl_host_park(h, -1, false, (i64)now.tv_sec * 1000000000 + now.tv_nsec + FIFO_RETRY_NS);
+        rl_host_park(h, -1, false, rl_sched_now() + FIFO_RETRY_NS);
         return RL_WASI_OK;
     }
     /* Linux says ENOTDIR of a link that must be a directory and may not be followed; wasmtime (and BSD) say ELOOP */

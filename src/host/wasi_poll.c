@@ -44,12 +44,6 @@ static void put_event(u8 *p, const sub *s, u64 bytes, u32 flags) {
     rl_wasi_store16(p + 24, flags);
 }
 
-static u64 now_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
-}
-
 static u64 add(u64 a, u64 b) { return a + b < a ? UINT64_MAX : a + b; }
 
 typedef struct pass {
@@ -160,7 +154,7 @@ i32 rl_host_wasi_poll_oneoff(rl_host *h, i32 in, i32 out, i32 count, i32 nevents
     u8 *subs = rl_host_range(h, (u32)in, (u64)n * SUB_BYTES);
     u8 *events = subs ? rl_host_range(h, (u32)out, (u64)n * EVENT_BYTES) : NULL;
     if (!events || !rl_host_range(h, (u32)nevents, 4)) return 0;
-    pass p = {.h = h, .now = now_of(CLOCK_MONOTONIC), .real = now_of(CLOCK_REALTIME), .deadline = UINT64_MAX, .fd = -1,
+    pass p = {.h = h, .now = rl_wasi_now(CLOCK_MONOTONIC), .real = rl_wasi_now(CLOCK_REALTIME), .deadline = UINT64_MAX, .fd = -1,
               .epoll = -1, .events = events};
     p.start = h->wait.retry ? h->wait.word[0] : p.now;
     rl_wasi_errno e = look(&p, subs, n);
@@ -180,7 +174,7 @@ void rl_wasi_wait(rl_host *h) {
     if (h->wait.yield) return;
     for (;;) {
         struct timespec t, *timeout = NULL;
-        u64 now = now_of(CLOCK_MONOTONIC);
+        u64 now = rl_wasi_now(CLOCK_MONOTONIC);
         if (h->wait.deadline_ns != INT64_MAX) {
             i64 left = RL_MAX(h->wait.deadline_ns - (i64)now, 0);
             t = (struct timespec){left / 1000000000, left % 1000000000};
