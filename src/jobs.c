@@ -15,6 +15,9 @@
 
 #include "src/sched.h"
 
+#define JOB_NS 100000     /* that one takes by the clock of a seeded run */
+#define AWAITED_NS 50000  /* between two looks for its end in a seeded run */
+#define AWAITED_LOOKS 20000u
 #define IDLE_SECONDS 5   /* without work, then a thread ends */
 #define LAST_MS 100      /* that running jobs have when their runtime ends, before they are left to themselves */
 
@@ -202,6 +205,14 @@ static bool queue(rl_pool *p, rl_job *j) {
     return room;
 }
 
+/* In a seeded run the whole run waits, as when a job ends is nobody's decision; but not for one without an end. */
+static void await(const rl_job *j, rl_seeded *s) {
+    rl_seeded_pass(s, JOB_NS);
+    /* acquire: pairs with the release in tell */
+    for (u32 i = 0; i < AWAITED_LOOKS && !atomic_load_explicit(&j->done, memory_order_acquire); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = AWAITED_NS }, NULL);
+}
+
 void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job)(rl_job *j)) {
     rl_proc *p = rl_proc_of(h);
     rl_cold *c = rl_proc_cold(p);
@@ -221,8 +232,10 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job
     }
     rl_assert(!c->job);
     c->job = j;
-    bool here = p->worker->rt->seeded; /* as when it ends is nobody's decision */
-    if (!here && queue(j->pool, j)) return;
+    if (queue(j->pool, j)) {
+        if (p->worker->rt->seeded) await(j, p->worker->rt->seeded);
+        return;
+    }
     run(j); /* better late than never */
     atomic_store_explicit(&j->done, true, memory_order_relaxed);
 }

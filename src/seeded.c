@@ -1,11 +1,12 @@
 /* Runs decided by a seed: a stream of random numbers and a clock. Invariant: both depend on the seed and on what the program
- * does, on nothing outside, so the same seed and program give the same run. The clock goes a nanosecond an instruction; when
- * everybody waits for a deadline it goes there at once, unless somebody waits for a descriptor as well: then time passes as
- * outside. One worker's. To record a run and replay it was not taken: it needs the record, and finds nothing by itself. */
+ * does, on nothing outside, so the same seed and program give the same run. The clock goes a nanosecond an instruction, and
+ * by what calls are said to take; when everybody waits for a deadline it goes there at once, unless somebody waits for a
+ * descriptor as well: then time passes as outside. One worker's. To record a run and replay it was not taken: it needs the
+ * record, and finds nothing by itself. */
 #include "src/seeded.h"
 
 #define BEGAN_NS 1000000000000 /* programs go back from now: not to before the beginning */
-#define LOOK_NS 1000
+#define TURN_NS 1000 /* at least */
 
 void rl_seeded_init(rl_seeded *s, u64 seed) { *s = (rl_seeded){ .state = seed, .now_ns = BEGAN_NS, .began_ns = BEGAN_NS }; }
 
@@ -25,10 +26,9 @@ void rl_seeded_fill(rl_seeded *s, void *to, size_t n) {
 }
 
 i64 rl_seeded_slice(rl_seeded *s, i64 most, i64 left) {
-    s->now_ns += s->granted - left;
+    s->now_ns += RL_MAX(s->granted - left, TURN_NS);
     u32 bits = 64 - (u32)__builtin_clzll((u64)most);
     s->granted = RL_MAX(most >> rl_seeded_below(s, bits), 1);
     return s->granted;
 }
 
-void rl_seeded_look(rl_seeded *s) { s->now_ns += LOOK_NS; }

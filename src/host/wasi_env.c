@@ -229,9 +229,11 @@ u64 rl_wasi_now(clockid_t clock) {
 
 i32 rl_host_wasi_clock_res_get(rl_host *h, i32 clock, i32 out) { return clock_get(h, clock, out, resolution); }
 
+#define LOOK_NS 1000 /* in a seeded run */
+
 i32 rl_host_wasi_clock_time_get(rl_host *h, i32 clock, i64 precision, i32 out) {
     (void)precision;
-    if (rl_sched_seeded()) rl_seeded_look(rl_sched_seeded());
+    if (rl_sched_seeded()) rl_seeded_pass(rl_sched_seeded(), LOOK_NS);
     return clock_get(h, clock, out, rl_wasi_now);
 }
 
@@ -241,6 +243,7 @@ static ssize_t randomly(void *to, size_t n) {
     rl_seeded *s = rl_sched_seeded();
     if (!s) return getrandom(to, n, 0);
     rl_seeded_fill(s, to, n);
+    rl_seeded_pass(s, (u32)n);
     return (ssize_t)n;
 }
 
