@@ -46,7 +46,9 @@ rl_err rl_conf_count(rl_conf *c, rl_quota *above) {
         c->quota = quota_get(above);
         return RL_OK;
     }
+    if (above && above->depth >= RL_CONF_DEPTH) return RL_ERR_LIMIT;
     if (!(c->quota = calloc(1, sizeof *c->quota))) return RL_ERR_NOMEM;
+    c->quota->depth = above ? above->depth + 1 : 0;
     atomic_init(&c->quota->refs, 1);
     c->quota->limit = c->max_processes;
     c->quota->above = quota_get(above);
@@ -177,7 +179,9 @@ static rl_err fill_under(rl_conf *c, const rl_conf *want, const rl_conf *have, r
     c->max_memory = RL_MIN(want->max_memory, have->max_memory);
     c->max_fuel = !want->max_fuel ? have->max_fuel : !have->max_fuel ? want->max_fuel : RL_MIN(want->max_fuel, have->max_fuel);
     c->max_processes = want->max_processes;
-    RL_TRY(rl_conf_count(c, have->quota));
+    rl_err e = rl_conf_count(c, have->quota);
+    if (e || (want->net && rl_reach_depth(have->net) >= RL_CONF_DEPTH))
+        return rl_diag_set(d, e ? e : RL_ERR_LIMIT, "configurations nested more than %u deep, or no memory", RL_CONF_DEPTH);
     c->can_compile = want->can_compile && have->can_compile;
     c->can_configure = want->can_configure && have->can_configure;
     c->can_spawn = want->can_spawn && have->can_spawn;

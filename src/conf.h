@@ -27,6 +27,7 @@ typedef struct rl_quota {
     u64 limit;
     _Atomic u64 alive;
     struct rl_quota *above; /* which it counts for as well, with a reference; NULL: none */
+    u32 depth; /* how many are above */
 } rl_quota;
 
 /* One process more in q and all above; NULL, or else the one whose limit keeps it out: nothing is counted then. */
@@ -47,6 +48,7 @@ typedef struct rl_conf {
     const int *socks; u32 nsocks; /* host descriptors of sockets; the run's caller's, not inherited by other configurations */
     struct rl_wasi *wasi;  /* made at first use; processes get clones. NULL: not made */
     struct rl_conf *given; /* what rl_conf_under made of it last; NULL after a change */
+    u64 held;              /* bytes that its maker's process is charged for, see rl_proc_hold */
 } rl_conf;
 
 #define RL_CONF_MEMORY 0xffffffffu /* default of max_memory */
@@ -69,10 +71,12 @@ rl_err rl_conf_add_dir(rl_conf *c, const char *host, size_t nhost, const char *g
 /* The configuration that a child asked to have `want` really gets from a parent with `have`: never more than the
  * parent's limits and rights, directories only beneath the parent's (read-only where the parent's are). A new
  * reference, kept in `want` for the next time: `have` must always be the same. RL_ERR_USAGE: a directory that the
- * parent may not give; RL_ERR_IO: one that is not there. */
+ * parent may not give, or that is not there; RL_ERR_LIMIT: the parent has too many above it. */
 rl_err rl_conf_under(rl_conf *want, const rl_conf *have, rl_conf **out, rl_diag *d);
 
-/* Makes a quota of c->max_processes, within the one above (NULL: none). RL_ERR_NOMEM. */
+#define RL_CONF_DEPTH 1000u /* quotas, and sets of rules, above each other: they outlive the processes between */
+
+/* Makes a quota of c->max_processes, within the one above (NULL: none). RL_ERR_NOMEM, RL_ERR_LIMIT. */
 rl_err rl_conf_count(rl_conf *c, rl_quota *above);
 
 /* Makes c->wasi if it is not there yet (opens the directories). */

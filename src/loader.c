@@ -73,6 +73,15 @@ rl_err rl_prog_load(const u8 *bytes, size_t size, rl_prog **out, char **list, rl
     return e;
 }
 
+/* Of all programs that guests have brought: they go from process to process, in messages too, so no process is charged. */
+static _Atomic u64 counted;
+
+bool rl_prog_count(rl_prog *p, u64 bytes) {
+    p->counted = bytes + RL_PROG_EACH;
+    /* relaxed, as in rl_prog_put: a count only */
+    return atomic_fetch_add_explicit(&counted, p->counted, memory_order_relaxed) + p->counted <= RL_PROG_COUNTED;
+}
+
 rl_prog *rl_prog_get(rl_prog *p) {
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
     return p;
@@ -81,6 +90,7 @@ rl_prog *rl_prog_get(rl_prog *p) {
 void rl_prog_put(rl_prog *p) {
     /* acq_rel: pairs with the other puts; the last one sees what all did before theirs */
     if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) > 1) return;
+    if (p->counted) atomic_fetch_sub_explicit(&counted, p->counted, memory_order_relaxed);
     rl_module_put(p->module);
     free(p->imports);
     free(p);

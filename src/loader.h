@@ -11,6 +11,7 @@ typedef struct rl_prog {
     _Atomic u32 refs;
     rl_module *module;
     rl_func **imports; /* by import number (all are functions) */
+    u64 counted;       /* bytes, see rl_prog_count; 0: not counted */
     u32 room;          /* of an instance's store on its process's stack; 0: it lies elsewhere */
 } rl_prog;
 
@@ -19,6 +20,10 @@ typedef struct rl_prog {
 rl_err rl_prog_new(rl_module *m, rl_prog **out, char **list, rl_diag *d);
 /* From bytes: decodes, validates, resolves. */
 rl_err rl_prog_load(const u8 *bytes, size_t size, rl_prog **out, char **list, rl_diag *d);
+#define RL_PROG_COUNTED (256ull << 20) /* bytes of modules that guests may have brought and that are still there */
+#define RL_PROG_EACH 16384u            /* that a module counts as besides its size */
+/* For a program that a guest has brought, of so many bytes, before anybody else knows it. False: there are too many. */
+bool rl_prog_count(rl_prog *p, u64 bytes);
 rl_prog *rl_prog_get(rl_prog *p);
 void rl_prog_put(rl_prog *p);
 

@@ -183,6 +183,9 @@ rl_err rl_msg_push(rl_msg *m, const struct rl_carried_type *type, void *object, 
         rl_carried *c = realloc(m->carried, room * sizeof *c);
         if (!c) return RL_ERR_NOMEM;
         m->carried = c;
+        m->more = true;
+        /* mailboxes weigh the room for data: it becomes larger by as much, so that they need not look at this */
+        if (room > 1) RL_TRY(resize(m, m->capacity + (u64)room / 2 * sizeof *c));
     }
     m->more = true;
     *index = m->ncarried;

@@ -1,5 +1,5 @@
-/* The registry. Invariant: every entry hangs in exactly one hash chain and, when its process is on this node (or it is
- * reserved by one), in that process's list; a process that ends takes its list along, so a name never outlives its
+/* The registry. Invariant: every entry hangs in exactly one hash chain and in one list: that of its process when this is on this node
+ * (or has reserved it), else that of nobody; a process that ends takes its list along, so a name never outlives its
  * process. Any thread, under the lock, which is held for a few instructions and never across a wait: a name being
  * spawned is reserved instead. A lock-free table was not taken: names are looked up once and then used as ids. */
 #include "src/names.h"
@@ -32,10 +32,16 @@ static rl_named *find(rl_names *n, u64 hash, const void *name, u32 len) {
     return e;
 }
 
-typedef struct head { rl_named *first; } head; /* value of by_pid: a process's names */
+typedef struct head { /* value of by_pid: a process's names */
+    rl_named *first;
+    u64 bytes;
+} head;
+
+static u64 bytes_of(const rl_named *e) { return sizeof *e + e->len + 2 * sizeof(rl_map_slot); }
 
 static void of_unlink(rl_named *e) {
     if (!e->of_at) return;
+    e->of->bytes -= bytes_of(e);
     *e->of_at = e->of_next;
     if (e->of_next) e->of_next->of_at = e->of_at;
     e->of_at = NULL;
@@ -57,6 +63,8 @@ static head *head_of(rl_names *n, u64 pid) {
 static void of_link(head *h, rl_named *e) {
     e->of_next = h->first;
     e->of_at = &h->first;
+    e->of = h;
+    h->bytes += bytes_of(e);
     if (e->of_next) e->of_next->of_at = &e->of_next;
     h->first = e;
 }
@@ -74,11 +82,18 @@ static void drop(rl_names *n, rl_named *e) {
     free(e);
 }
 
-static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, u8 reserved) {
+/* Whether a name of so many bytes may be added; e: it is there, or NULL. */
+static bool room(const head *h, const rl_named *e, u32 len, u64 most) {
+    u64 bytes = sizeof *e + len + 2 * sizeof(rl_map_slot);
+    return (e && e->of == h && e->of_at) || (h->bytes < most && bytes <= most - h->bytes);
+}
+
+static rl_err set(rl_names *n, const void *name, u32 len, const rl_name_owner *o, u8 reserved) {
     u64 hash = rl_hash_bytes(name, len);
     rl_named *e = find(n, hash, name, len);
-    head *h = node ? NULL : head_of(n, pid); /* first: a failure changes nothing */
-    if (!node && !h) return RL_ERR_NOMEM;
+    head *h = head_of(n, o->node || o->nobody ? 0 : o->pid); /* first: a failure changes nothing */
+    if (!h) return RL_ERR_NOMEM;
+    if (!room(h, e, len, o->most)) return RL_ERR_LIMIT;
     if (!e) {
         if (!(e = calloc(1, sizeof *e + len))) return RL_ERR_NOMEM;
         e->hash = hash;
@@ -92,16 +107,16 @@ static rl_err set(rl_names *n, const void *name, u32 len, u64 node, u64 pid, u8 
         e->next = old;
     }
     of_unlink(e);
-    e->node = node;
-    e->pid = pid;
+    e->node = o->node;
+    e->pid = o->pid;
     e->reserved = reserved;
-    if (h) of_link(h, e);
+    of_link(h, e);
     return RL_OK;
 }
 
-rl_err rl_names_put(rl_names *n, const void *name, u32 len, u64 node, u64 pid) {
+rl_err rl_names_put(rl_names *n, const void *name, u32 len, const rl_name_owner *o) {
     pthread_mutex_lock(&n->lock);
-    rl_err e = set(n, name, len, node, pid, 0);
+    rl_err e = set(n, name, len, o, 0);
     pthread_mutex_unlock(&n->lock);
     return e;
 }
@@ -128,17 +143,18 @@ void rl_names_remove(rl_names *n, const void *name, u32 len) {
     pthread_mutex_unlock(&n->lock);
 }
 
-rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 *node, u64 *owner) {
+rl_name_state rl_names_reserve(rl_names *n, const void *name, u32 len, u64 pid, u64 most, u64 *node, u64 *owner) {
     pthread_mutex_lock(&n->lock);
     rl_name_state s = look(n, name, len, node, owner);
-    if (s == RL_NAME_NONE && set(n, name, len, 0, pid, RL_NAME_RESERVED)) s = RL_NAME_NOMEM;
+    rl_err e = s == RL_NAME_NONE ? set(n, name, len, &(rl_name_owner){ .pid = pid, .most = most }, RL_NAME_RESERVED) : RL_OK;
+    if (e) s = e == RL_ERR_LIMIT ? RL_NAME_FULL : RL_NAME_NOMEM;
     pthread_mutex_unlock(&n->lock);
     return s;
 }
 
 rl_err rl_names_claim(rl_names *n, const void *name, u32 len, u64 pid) {
     pthread_mutex_lock(&n->lock);
-    rl_err e = set(n, name, len, 0, pid, RL_NAME_CLAIMED);
+    rl_err e = set(n, name, len, &(rl_name_owner){ .pid = pid, .most = UINT64_MAX }, RL_NAME_CLAIMED);
     pthread_mutex_unlock(&n->lock);
     return e;
 }

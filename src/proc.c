@@ -15,7 +15,7 @@
 
 #define SPAWN_COST 400     /* what spawning takes from the slice, in instructions: it is that much work, and who spawns many
                                gives way to them while they are few enough for the cache */
-#define MAX_TABLE 10000000u /* elements of a table: 80 MB */
+#define MAX_TABLE 10000000u /* elements of a table: 80 MB; in all tables at most as many bytes as the process's share */
 
 /* ---- birth ---- */
 
@@ -146,14 +146,20 @@ static rl_err furnish(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     return copy_entry(p, s);
 }
 
+static u64 max_table(const rl_proc *p, const rl_module *m) {
+    u64 all = rl_proc_share(p) / sizeof(void *);
+    return RL_MIN((u64)MAX_TABLE, m->ntables > 1 ? all / m->ntables : all);
+}
+
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_rt *rt = p->worker->rt;
-    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, MAX_TABLE, &p->worker->memory };
     rl_module *m = s->prog->module;
+    rl_store_config sc = { flavour_of(rt, s), s->conf->max_memory, 0, &p->worker->memory };
     rl_func *start = NULL;
     rl_code *code;
     bool same = p->conf == s->conf;
     RL_TRY(furnish(p, s, d));
+    sc.max_table = max_table(p, m);
     if (p->fence.base && !same) { /* perhaps it may not have as much */
         rl_fence_drop(&p->fence);
         rl_assert(rl_store_retire(p->store));
@@ -247,15 +253,24 @@ static void drop_error(void *o) { free(o); }
 static void drop_module(void *o) { rl_prog_put(o); }
 static void drop_config(void *o) { rl_conf_put(o); }
 
-/* What was not sent lives on in the wheel. */
+/* What was not sent lives on in the wheel, unless those without a starter fill a mailbox already: else processes that start
+ * timers and end would take all memory there is. */
 static void drop_timer(void *o) {
     rl_delayed *d = o;
     rl_worker *at = d->at;
+    rl_rt *rt = at->rt;
+    /* relaxed: a count only */
+    bool room = atomic_fetch_add_explicit(&rt->orphans, d->bytes, memory_order_relaxed) + d->bytes <= rt->config->max_mailbox;
     rl_worker_lock(at);
-    bool pending = rl_timer_armed(&d->timer);
-    d->owner = 0;
+    bool stays = room && rl_timer_armed(&d->timer);
+    if (stays) d->owner = 0;
     rl_worker_unlock(at);
-    if (!pending) free(d);
+    if (stays) return;
+    if (!room && !rt->config->quiet && !atomic_exchange_explicit(&rt->orphans_told, true, memory_order_relaxed))
+        fprintf(rt->log, "rille: delayed messages of processes that ended fill %llu bytes; what is more is lost\n",
+                (unsigned long long)rt->config->max_mailbox);
+    atomic_fetch_sub_explicit(&rt->orphans, d->bytes, memory_order_relaxed);
+    rl_delayed_drop(d);
 }
 
 static void free_cold(rl_cold *c) {
@@ -679,9 +694,25 @@ rl_cold *rl_proc_cold(rl_proc *p) {
     return p->cold;
 }
 
-rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id) {
+bool rl_proc_hold(rl_proc *p, u64 bytes) {
     rl_cold *c = rl_proc_cold(p);
-    return c ? rl_handle_add(&c->res[kind], object, id) : RL_ERR_NOMEM;
+    u64 most = rl_proc_share(p);
+    if (c && bytes <= most && c->held <= most - bytes) {
+        c->held += bytes;
+        return true;
+    }
+    if (c) rl_exec_fail(&p->host.exec, "more than %llu bytes of resources, messages and the like are kept for it", (unsigned long long)most);
+    else rl_exec_fail(&p->host.exec, "out of memory");
+    return false;
+}
+
+rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id) {
+    if (!rl_proc_hold(p, RL_HOLD_EACH)) return RL_ERR_LIMIT;
+    rl_err e = rl_handle_add(&p->cold->res[kind], object, id);
+    if (!e) return RL_OK;
+    rl_proc_let_go(p, RL_HOLD_EACH);
+    rl_exec_fail(&p->host.exec, "%s", rl_err_text(e));
+    return e;
 }
 
 bool rl_proc_pend(rl_proc *p, void *object, void (*drop)(void *)) {
@@ -696,9 +727,18 @@ bool rl_proc_pend(rl_proc *p, void *object, void (*drop)(void *)) {
 }
 
 void rl_proc_error(rl_proc *p, u64 *id, const char *text) {
-    char *copy = strdup(text);
+    u64 bytes = strlen(text) + 1;
     *id = 0;
-    if (copy && !rl_proc_add(p, RL_RES_ERROR, copy, id)) return;
+    if (!rl_proc_hold(p, bytes)) return;
+    char *copy = strdup(text);
+    if (!copy) rl_exec_fail(&p->host.exec, "out of memory");
+    else if (!rl_proc_add(p, RL_RES_ERROR, copy, id)) return;
+    rl_proc_let_go(p, bytes);
     free(copy);
-    rl_exec_fail(&p->host.exec, "out of memory");
+}
+
+void rl_proc_drop_error(rl_proc *p, u64 id) {
+    char *text = rl_proc_del(p, RL_RES_ERROR, id);
+    if (text) rl_proc_let_go(p, strlen(text) + 1);
+    free(text);
 }

@@ -46,6 +46,8 @@ typedef struct rl_cold {
     rl_handles res[RL_RES_COUNT];
     rl_map links;    /* pid: the rl_msg that asked for it, which will tell of the end */
     rl_map monitors; /* the same */
+    u32 forget_at;   /* monitors from which on those that are gone are looked for */
+    u64 held;        /* bytes, see rl_proc_hold */
     struct rl_job *job; /* the parked call waits for; NULL: none */
     void *pending;   /* what a parked host call has begun; NULL: nothing */
     void (*drop_pending)(void *);
@@ -167,13 +169,24 @@ void rl_sig_ended(rl_proc *p, rl_end end);
 
 /* The cold part, made if needed; NULL when memory is out. */
 rl_cold *rl_proc_cold(rl_proc *p);
-/* Resources by id; get and del give NULL for unknown ids. */
+#define RL_HOLD_LEAST (1u << 20) /* bytes that the host keeps at most for a process that may have little memory */
+#define RL_HOLD_EACH 256u        /* bytes that a resource counts as, whatever it is */
+/* Bytes that the host may keep for p besides what has a limit of its own (memory, mailbox, stack): as many as p's memory
+ * may have. What is kept elsewhere for it must not be more either. */
+static inline u64 rl_proc_share(const rl_proc *p) { return RL_MAX(p->conf->max_memory, (u64)RL_HOLD_LEAST); }
+/* Counts bytes kept for p. False: too many, or no memory; nothing is counted, and p traps. */
+bool rl_proc_hold(rl_proc *p, u64 bytes);
+/* They are kept no longer. */
+static inline void rl_proc_let_go(rl_proc *p, u64 bytes) { p->cold->held -= bytes; }
+/* Resources by id; get and del give NULL for unknown ids. On failure p traps, and the object stays the caller's. */
 rl_err rl_proc_add(rl_proc *p, rl_resource kind, void *object, u64 *id);
 static inline void *rl_proc_res(const rl_proc *p, rl_resource kind, u64 id) {
     return p->cold ? rl_handle_get(&p->cold->res[kind], id) : NULL;
 }
 static inline void *rl_proc_del(rl_proc *p, rl_resource kind, u64 id) {
-    return p->cold ? rl_handle_del(&p->cold->res[kind], id) : NULL;
+    void *object = p->cold ? rl_handle_del(&p->cold->res[kind], id) : NULL;
+    if (object) rl_proc_let_go(p, RL_HOLD_EACH);
+    return object;
 }
 /* What a host call has begun and needs when it is repeated: released with drop if the process ends before. False after a
  * trap: it stays the caller's. */
@@ -184,7 +197,8 @@ static inline void *rl_proc_unpend(rl_proc *p) {
     if (o) p->cold->pending = NULL;
     return o;
 }
-/* Registers the text as an error of p; *id is its id. When memory is out p traps. */
+/* Registers the text as an error of p; *id is its id. On failure p traps. */
 void rl_proc_error(rl_proc *p, u64 *id, const char *text);
+void rl_proc_drop_error(rl_proc *p, u64 id);
 
 #endif

@@ -43,7 +43,7 @@ struct rl_reach {
     rl_lock lock; /* of what rules have learnt */
     rl_reach *above;
     rule *rules;
-    u32 n;
+    u32 n, depth;
 };
 
 rl_reach *rl_reach_new(rl_reach *above) {
@@ -51,8 +51,11 @@ rl_reach *rl_reach_new(rl_reach *above) {
     if (!r) return NULL;
     atomic_init(&r->refs, 1);
     r->above = rl_reach_get(above);
+    r->depth = above ? above->depth + 1 : 0;
     return r;
 }
+
+u32 rl_reach_depth(const rl_reach *r) { return r ? r->depth : 0; }
 
 rl_reach *rl_reach_get(rl_reach *r) {
     if (r) atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);

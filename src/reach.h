@@ -17,6 +17,8 @@ typedef struct rl_reach rl_reach;
 rl_reach *rl_reach_new(rl_reach *above);
 /* The rules of r, under another `above`. */
 rl_reach *rl_reach_under(const rl_reach *r, rl_reach *above);
+/* How many are above it. */
+u32 rl_reach_depth(const rl_reach *r);
 rl_reach *rl_reach_get(rl_reach *r); /* NULL is fine, here and below */
 void rl_reach_put(rl_reach *r);
 

@@ -243,7 +243,10 @@ static void delayed_due(rl_worker *w, rl_delayed *d) {
     u64 target = d->target, owner = d->owner, id = d->id;
     d->msg = NULL;
     w->events[RL_EVENT_timers_completed]++;
-    if (!owner) free(d);
+    if (!owner) {
+        atomic_fetch_sub_explicit(&w->rt->orphans, d->bytes, memory_order_relaxed);
+        free(d);
+    }
     rl_send(w->rt, target, m); /* target 0 is nobody */
     /* d is the owner's from here: it may free it at any time once it knows, or at its end */
     if (owner) rl_send(w->rt, owner, rl_msg_new(RL_SIG_TIMER_SENT, 0, id));

@@ -33,6 +33,7 @@ typedef struct rl_delayed {
     rl_msg *msg;
     u64 target;    /* 0: nobody */
     u64 owner, id; /* whose timer table has it, and where; owner 0: no longer */
+    u64 bytes;     /* that the owner, or else the runtime, counts for it */
 } rl_delayed;
 
 #define RL_CROWD (128u << 10) /* bytes: messages still in the second cache when they are read */
@@ -96,6 +97,8 @@ struct rl_rt {
     _Atomic u64 last_id;
     _Atomic u64 alive, alive_peak;   /* processes, but for what workers have not reported: rl_rt_alive */
     _Atomic u64 memory, memory_peak; /* bytes; rl_rt_memory */
+    _Atomic u64 orphans;       /* bytes of delayed messages whose starters are gone */
+    _Atomic bool orphans_told; /* that there were too many */
     struct rl_pool *pool;      /* of threads that run jobs */
     _Atomic bool stop;
     _Atomic int status;        /* exit status of the run, once stop is set; -1 before */

@@ -15,6 +15,12 @@ static void save(rl_proc *p, rl_msg *m) {
     rl_mailbox_save(&p->mail, m);
 }
 
+/* News of others' ends: nobody is made to wait for the receiver's reading, so it ends here when its mailbox is full. */
+static void save_news(rl_proc *p, rl_msg *m) {
+    save(p, m);
+    if (rl_mailbox_bytes(&p->mail) >= p->worker->rt->config->max_mailbox) p->dying = RL_DYING_FULL;
+}
+
 /* Sends the message of somebody who asked back to him, as sig. */
 static void tell(rl_proc *p, rl_msg *m, rl_sig sig, rl_end end) {
     u64 to = m->pid;
@@ -36,6 +42,30 @@ static bool keep_asker(rl_proc *p, rl_map *askers, rl_msg *m, rl_sig answer) {
     }
     rl_msg_free(old);
     return true;
+}
+
+/* In its start function it is, too, whether others know it or not. */
+static bool alive_somehow(rl_rt *rt, u64 pid) {
+    bool there = rl_pid_hold(&rt->pids, pid);
+    rl_pid_release(&rt->pids, pid);
+    return there;
+}
+
+/* Who asked to be told of p's end and is gone is told nothing; unlike a link's other side, it does not say so when it goes.
+ * Looked for whenever there are twice as many as the last look left: a process that lives long is asked by many that do
+ * not. */
+static void forget_dead(rl_proc *p) {
+    rl_map *all = &p->cold->monitors, alive = { 0 };
+    RL_MAP_EACH(all, s)
+        if (alive_somehow(p->worker->rt, s->key) && rl_map_put(&alive, s->key, s->val, NULL)) {
+            rl_map_fini(&alive); /* no memory: another time */
+            return;
+        }
+    RL_MAP_EACH(all, s)
+        if (!rl_map_get(&alive, s->key)) rl_msg_free(s->val);
+    rl_map_fini(all);
+    *all = alive;
+    p->cold->forget_at = RL_MAX(2 * alive.count, 64u);
 }
 
 static void count_links(const rl_proc *p) {
@@ -67,7 +97,7 @@ static bool link_end(rl_proc *p, rl_msg *m) {
     }
     m->sig = RL_SIG_LINK_DIED;
     p->worker->events[RL_EVENT_link_died]++;
-    save(p, m);
+    save_news(p, m);
     return true;
 }
 
@@ -82,17 +112,19 @@ static void alarm_rings(rl_proc *p, rl_msg *m) {
 /* True: m was kept. */
 static bool take(rl_proc *p, rl_msg *m) {
     switch ((rl_sig)m->sig) {
-    case RL_SIG_DATA:
-    case RL_SIG_LINK_DIED: save(p, m); return true;
+    case RL_SIG_DATA: save(p, m); return true;
+    case RL_SIG_LINK_DIED: save_news(p, m); return true;
     case RL_SIG_PROCESS_DIED:
         p->worker->events[RL_EVENT_process_died]++;
-        save(p, m);
+        save_news(p, m);
         return true;
     case RL_SIG_KILL: p->dying = m->flag ? RL_DYING_FULL : RL_DYING_KILLED; break;
     case RL_SIG_LINK_END: return link_end(p, m);
     case RL_SIG_LINK: return keep_link(p, m);
     case RL_SIG_UNLINK: drop_link(p, m->pid); break;
-    case RL_SIG_MONITOR: return keep_asker(p, rl_proc_cold(p) ? &p->cold->monitors : NULL, m, RL_SIG_PROCESS_DIED);
+    case RL_SIG_MONITOR:
+        if (p->cold && p->cold->monitors.count > p->cold->forget_at) forget_dead(p);
+        return keep_asker(p, rl_proc_cold(p) ? &p->cold->monitors : NULL, m, RL_SIG_PROCESS_DIED);
     case RL_SIG_UNMONITOR:
         if (p->cold) rl_msg_free(rl_map_del(&p->cold->monitors, m->pid));
         break;
@@ -102,7 +134,9 @@ static bool take(rl_proc *p, rl_msg *m) {
     case RL_SIG_ALARM: alarm_rings(p, m); return false;
     case RL_SIG_TIMER_SENT: {
         rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, m->pid);
-        if (d) rl_delayed_drop(d);
+        if (!d) return false;
+        rl_proc_let_go(p, d->bytes);
+        rl_delayed_drop(d);
         return false;
     }
     case RL_SIG_COUNT: break;

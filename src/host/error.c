@@ -1,6 +1,4 @@
 /* lunatic::error: texts of failed calls, by id. Reference: section 8.1. */
-#include <stdlib.h>
-
 #include "src/host/guest.h"
 
 i32 rl_host_error_string_size(rl_host *h, i64 id) {
@@ -15,5 +13,5 @@ void rl_host_error_to_string(rl_host *h, i64 id, i32 ptr) {
 }
 
 void rl_host_error_drop(rl_host *h, i64 id) {
-    if (rl_guest_res(h, RL_RES_ERROR, id, "error")) free(rl_proc_del(rl_proc_of(h), RL_RES_ERROR, (u64)id));
+    if (rl_guest_res(h, RL_RES_ERROR, id, "error")) rl_proc_drop_error(rl_proc_of(h), (u64)id);
 }

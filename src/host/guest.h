@@ -48,10 +48,16 @@ static inline i32 rl_guest_error(rl_host *h, i32 ptr, const char *text) {
 /* The open message, of kind data; NULL after a trap. */
 rl_msg *rl_guest_data_open(rl_host *h);
 
+/* Puts a resource into m. False: it traps, and the object stays the caller's. */
+bool rl_guest_carry(rl_host *h, rl_msg *m, const struct rl_carried_type *type, void *object, u64 *index);
+
 /* Releases a process's hold on a SQLite connection, and the statements with it. */
 void rl_sqlite_drop(void *connection);
 
 static inline void rl_guest_event(rl_host *h, rl_event e) { rl_proc_of(h)->worker->events[e]++; }
+
+/* Before c, a configuration of the caller's, changes and becomes larger by so many bytes. False: too many, it traps. */
+bool rl_guest_enlarge(rl_host *h, rl_conf *c, u64 bytes);
 
 /* When a timeout in milliseconds from now ends. */
 i64 rl_guest_deadline(u64 timeout_ms);

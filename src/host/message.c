@@ -45,8 +45,11 @@ static __attribute__((noinline)) i32 write_any(rl_host *h, i32 ptr, i32 len) {
     const void *bytes = rl_host_range(h, (u32)ptr, (u32)len);
     rl_msg *m = bytes ? rl_guest_data_open(h) : NULL;
     if (!m) return lose(h);
-    if (!rl_msg_append(m, bytes, (u32)len)) return len;
-    rl_exec_fail(&h->exec, "a message of more than %llu bytes, or out of memory", RL_MSG_MAX);
+    u64 most = RL_MIN(rl_proc_share(rl_proc_of(h)), RL_MSG_MAX);
+    rl_err e = m->size + (u64)(u32)len > most ? RL_ERR_LIMIT : rl_msg_append(m, bytes, (u32)len);
+    if (!e) return len;
+    if (e == RL_ERR_LIMIT) rl_exec_fail(&h->exec, "a message of more than %llu bytes", (unsigned long long)most);
+    else rl_exec_fail(&h->exec, "out of memory");
     return lose(h);
 }
 
@@ -108,6 +111,14 @@ i64 rl_host_message_get_process_id(rl_host *h) {
 
 /* ---- resources ---- */
 
+bool rl_guest_carry(rl_host *h, rl_msg *m, const struct rl_carried_type *type, void *object, u64 *index) {
+    u64 most = rl_proc_share(rl_proc_of(h)) / RL_HOLD_EACH;
+    if (m->ncarried >= most) rl_exec_fail(&h->exec, "a message with more than %llu resources", (unsigned long long)most);
+    else if (!rl_msg_push(m, type, object, index)) return true;
+    else rl_exec_fail(&h->exec, "out of memory");
+    return false;
+}
+
 static void drop_module(void *o) { rl_prog_put(o); }
 static const struct rl_carried_type carried_module = { "module", drop_module };
 
@@ -116,10 +127,7 @@ i64 rl_host_message_push_module(rl_host *h, i64 id) {
     rl_prog *prog = rl_guest_res(h, RL_RES_MODULE, id, "module");
     rl_msg *m = prog ? rl_guest_data_open(h) : NULL;
     if (!m) return 0;
-    if (rl_msg_push(m, &carried_module, rl_prog_get(prog), &index)) {
-        rl_prog_put(prog);
-        rl_exec_fail(&h->exec, "out of memory");
-    }
+    if (!rl_guest_carry(h, m, &carried_module, rl_prog_get(prog), &index)) rl_prog_put(prog);
     return (i64)index;
 }
 
@@ -132,7 +140,6 @@ i64 rl_host_message_take_module(rl_host *h, i64 index) {
         rl_exec_fail(&h->exec, "the message carries no module at %lld", (long long)index);
     } else if (rl_proc_add(rl_proc_of(h), RL_RES_MODULE, prog, &id)) {
         rl_prog_put(prog);
-        rl_exec_fail(&h->exec, "out of memory");
     }
     return (i64)id;
 }

@@ -32,13 +32,14 @@ bool rl_addr_arg(rl_host *h, i32 type, i32 ptr, i32 port, i32 flow, i32 scope, r
 bool rl_addr_give(rl_host *h, i32 ptr, const rl_addr *a, u32 n) {
     rl_addrs *list = malloc(sizeof *list + n * sizeof *a);
     u64 id;
-    if (list) {
+    if (!list) {
+        rl_exec_fail(&h->exec, "out of memory");
+    } else {
         *list = (rl_addrs){ .n = n };
         memcpy(list->a, a, n * sizeof *a);
     }
     if (list && !rl_proc_add(rl_proc_of(h), RL_RES_DNS, list, &id)) return rl_guest_put64(h, ptr, id);
     free(list);
-    rl_exec_fail(&h->exec, "out of memory");
     return false;
 }
 

@@ -3,7 +3,7 @@
  * calling process's worker. */
 #include "src/host/net.h"
 
-#include "src/sched.h"
+#include "src/host/guest.h"
 
 static void report(rl_host *h, const char *what, const char *where) {
     rl_proc *p = rl_proc_of(h);
@@ -42,11 +42,13 @@ i32 rl_net_refused(rl_host *h, i32 ptr) { return rl_guest_error(h, ptr, RL_NET_R
 
 /* ---- rille::config ---- */
 
-/* The rules of a configuration that is being made, or NULL after a trap. A config with any is limited to them. */
-static rl_reach *rules_of(rl_host *h, i64 id) {
+#define RULE_BYTES 64u /* that a byte of text can make of rules, at most: `all,` takes four */
+
+/* The rules of a configuration that is being made, where there is room for a text of so many bytes, or NULL after a trap. A
+ * config with any is limited to them. */
+static rl_reach *rules_of(rl_host *h, i64 id, u32 bytes) {
     rl_conf *c = rl_guest_res(h, RL_RES_CONFIG, id, "configuration");
-    if (!c) return NULL;
-    rl_conf_changed(c);
+    if (!c || !rl_guest_enlarge(h, c, (u64)bytes * RULE_BYTES)) return NULL;
     if (!c->net && !(c->net = rl_reach_new(NULL))) rl_exec_fail(&h->exec, "out of memory");
     return c->net;
 }
@@ -56,12 +58,12 @@ void rl_host_config_net_none(rl_host *h, i64 id) {
     if (!c) return;
     rl_reach_put(c->net);
     c->net = NULL;
-    rules_of(h, id);
+    rules_of(h, id, 1);
 }
 
 i32 rl_host_config_net_allow(rl_host *h, i64 id, i32 ptr, i32 len, i32 error_ptr) {
     const char *text = rl_guest_text(h, ptr, len);
-    rl_reach *r = text ? rules_of(h, id) : NULL;
+    rl_reach *r = text ? rules_of(h, id, (u32)len) : NULL;
     rl_diag d;
     rl_diag_clear(&d);
     if (!r) return 0;

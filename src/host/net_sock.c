@@ -48,7 +48,6 @@ i32 rl_sock_give(rl_host *h, i32 ptr, rl_resource kind, rl_sock *s) {
         return 0;
     }
     rl_sock_put(s);
-    rl_exec_fail(&h->exec, "out of memory");
     return 0;
 }
 
@@ -56,7 +55,6 @@ i64 rl_sock_clone(rl_host *h, rl_resource kind, rl_sock *s) {
     u64 id = 0;
     if (!rl_proc_add(rl_proc_of(h), kind, rl_sock_get(s), &id)) return (i64)id;
     rl_sock_put(s);
-    rl_exec_fail(&h->exec, "out of memory");
     return 0;
 }
 
@@ -168,8 +166,7 @@ static i64 push(rl_host *h, rl_resource kind, i64 id, const struct rl_carried_ty
     if (!rl_guest_res(h, kind, id, type->name)) return 0;
     rl_sock *s = rl_proc_del(rl_proc_of(h), kind, (u64)id);
     rl_msg *m = rl_guest_data_open(h);
-    if (m && !rl_msg_push(m, type, s, &index)) return (i64)index;
-    if (m) rl_exec_fail(&h->exec, "out of memory");
+    if (m && rl_guest_carry(h, m, type, s, &index)) return (i64)index;
     rl_sock_put(s);
     return 0;
 }
@@ -183,7 +180,6 @@ static i64 take(rl_host *h, rl_resource kind, i64 index, const struct rl_carried
         rl_exec_fail(&h->exec, "the message carries no %s at %lld", type->name, (long long)index);
     } else if (rl_proc_add(rl_proc_of(h), kind, s, &id)) {
         rl_sock_put(s);
-        rl_exec_fail(&h->exec, "out of memory");
     }
     return (i64)id;
 }

@@ -1,6 +1,7 @@
 /* lunatic::process and the configuration calls of lunatic::wasi and rille::config: modules, configurations, spawning, and what processes do
  * to each other. Invariant: a child exists for others only once it is published; while its start function runs the
  * spawner is parked and holds it in p->starting. The calling process's worker. Reference: sections 2, 3, 6, 8.3, 8.10. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "src/base/os.h"
@@ -33,7 +34,11 @@ static void compile(rl_job *j) {
     rl_code *code;
     u64 began = rl_os_now_ns();
     rl_err e = rl_prog_load(c->bytes, c->size, &c->prog, &c->missing, &c->d);
-    if (!e && rl_code_get(c->prog->module, c->flavour, c->mode, 0, &code, &c->d)) {
+    if (!e && !rl_prog_count(c->prog, c->size)) {
+        rl_diag_set(&c->d, RL_ERR_LIMIT, "modules brought by programs take more than %llu bytes", RL_PROG_COUNTED);
+        rl_prog_put(c->prog);
+        c->prog = NULL;
+    } else if (!e && rl_code_get(c->prog->module, c->flavour, c->mode, 0, &code, &c->d)) {
         rl_prog_put(c->prog);
         c->prog = NULL;
     }
@@ -71,7 +76,7 @@ i32 rl_host_process_compile_module(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
     rl_job *j = rl_job_wait(h, INT64_MAX);
     if (!j) return 0;
     compiling *c = RL_CONTAINER(j, compiling, job);
-    rl_err e = c->prog ? rl_proc_add(p, RL_RES_MODULE, c->prog, &id) : RL_OK;
+    rl_err e = c->prog ? rl_proc_add(p, RL_RES_MODULE, c->prog, &id) : RL_OK; /* after a trap the rest does no harm */
     if (p->worker->tally) rl_dist_add(&p->worker->tally->compiling, (double)c->ns / 1e9);
     if (e) rl_diag_set(&c->d, e, "%s", rl_err_text(e));
     i32 result = e || !c->prog ? failed_with(h, id_ptr, &c->d, c->missing) : 0;
@@ -107,9 +112,19 @@ i64 rl_host_process_create_config(rl_host *h) {
 }
 
 void rl_host_process_drop_config(rl_host *h, i64 id) {
-    if (!conf_of(h, id)) return;
+    rl_conf *c = conf_of(h, id);
+    if (!c) return;
     rl_guest_event(h, RL_EVENT_configs_dropped);
+    rl_proc_let_go(rl_proc_of(h), c->held);
     rl_conf_put(rl_proc_del(rl_proc_of(h), RL_RES_CONFIG, (u64)id));
+}
+
+bool rl_guest_enlarge(rl_host *h, rl_conf *c, u64 bytes) {
+    bytes = 2 * (bytes + 64); /* allocated, and what is granted of it is a copy */
+    if (!rl_proc_hold(rl_proc_of(h), bytes)) return false;
+    c->held += bytes;
+    rl_conf_changed(c);
+    return true;
 }
 
 /* A setter and a getter for one field: GETTER returns `field`, SETTER stores `value`. */
@@ -150,24 +165,21 @@ static void conf_result(rl_host *h, rl_err e) {
 void rl_host_wasi_config_add_environment_variable(rl_host *h, i64 id, i32 key_ptr, i32 key_len, i32 value_ptr, i32 value_len) {
     const char *key = rl_guest_text(h, key_ptr, key_len), *value = key ? rl_guest_text(h, value_ptr, value_len) : NULL;
     rl_conf *c = value ? conf_of(h, id) : NULL;
-    if (!c) return;
-    rl_conf_changed(c);
+    if (!c || !rl_guest_enlarge(h, c, (u64)(u32)key_len + (u32)value_len)) return;
     conf_result(h, rl_conf_add_env(c, key, (u32)key_len, value, (u32)value_len));
 }
 
 void rl_host_wasi_config_add_command_line_argument(rl_host *h, i64 id, i32 ptr, i32 len) {
     const char *text = rl_guest_text(h, ptr, len);
     rl_conf *c = text ? conf_of(h, id) : NULL;
-    if (!c) return;
-    rl_conf_changed(c);
+    if (!c || !rl_guest_enlarge(h, c, (u32)len)) return;
     conf_result(h, rl_conf_add_arg(c, text, (u32)len));
 }
 
 void rl_host_wasi_config_preopen_dir(rl_host *h, i64 id, i32 ptr, i32 len) {
     const char *text = rl_guest_text(h, ptr, len), *home = getenv("HOME");
     rl_conf *c = text ? conf_of(h, id) : NULL;
-    if (!c) return;
-    rl_conf_changed(c);
+    if (!c || !rl_guest_enlarge(h, c, 2 * (u64)(u32)len + PATH_MAX)) return;
     if (memchr(text, 0, (u32)len)) len = 0; /* no path has such a name, nor this one */
     if (len == 1 && *text == '~' && home) conf_result(h, rl_conf_add_dir(c, home, strlen(home), "~", false));
     else conf_result(h, rl_conf_add_dir(c, text, (u32)len, NULL, false));
@@ -344,15 +356,15 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
     u64 node, id;
     if (!name) return 0;
     if (!p->starting) {
-        rl_name_state s = rl_names_reserve(names, name, (u32)name_len, p->id, &node, &id);
+        rl_name_state s = rl_names_reserve(names, name, (u32)name_len, p->id, rl_proc_share(p), &node, &id);
         if (rl_guest_named(h, s, id)) return found(h, node_ptr, id_ptr, node, id);
         if (s == RL_NAME_RESERVED || s == RL_NAME_CLAIMED) { /* its process is being made */
             rl_host_yield(h);
             return 0;
         }
         rl_host_done(h); /* of waiting for the name; now for the child */
-        if (s == RL_NAME_NOMEM) {
-            rl_exec_fail(&h->exec, "%s", rl_err_text(RL_ERR_NOMEM));
+        if (s == RL_NAME_NOMEM || s == RL_NAME_FULL) {
+            rl_exec_fail(&h->exec, "%s", s == RL_NAME_FULL ? "too many names reserved" : rl_err_text(RL_ERR_NOMEM));
             return 0;
         }
         make_child(h, config, module, entry_ptr, entry_len, params_ptr, params_len, &status, &d);
@@ -372,7 +384,7 @@ i32 rl_host_process_get_or_spawn(rl_host *h, i32 name_ptr, i32 name_len, i64 lin
         }
     }
     if (status) rl_names_unreserve(names, name, (u32)name_len, owner);
-    else if (rl_names_put(names, name, (u32)name_len, 0, id) || !rl_proc_exists(p->worker->rt, id))
+    else if (rl_names_put(names, name, (u32)name_len, &(rl_name_owner){ .pid = id, .most = UINT64_MAX }) || !rl_proc_exists(p->worker->rt, id))
         rl_names_forget(names, id); /* it ended before it had its name */
     if (status < 0 || !rl_guest_put64(h, node_ptr, 0)) return 0;
     if (status) return failed_with(h, id_ptr, &d, NULL);

@@ -213,9 +213,7 @@ i64 rl_host_sqlite_open(rl_host *h, i32 ptr, i32 len, i32 id_ptr) {
     if (!w) return 0;
     if (w->rc) {
         result = rl_guest_error(h, id_ptr, w->why);
-    } else if (rl_proc_add(rl_proc_of(h), RL_RES_SQLITE, w->c, &id)) {
-        rl_exec_fail(&h->exec, "out of memory");
-    } else {
+    } else if (!rl_proc_add(rl_proc_of(h), RL_RES_SQLITE, w->c, &id)) {
         w->c->pool = w->job.pool;
         atomic_fetch_add_explicit(&w->c->refs, 1, memory_order_relaxed);
         rl_guest_put64(h, id_ptr, id);
@@ -283,7 +281,7 @@ i64 rl_host_sqlite_query_prepare(rl_host *h, i64 id, i32 ptr, i32 len) {
     u64 number = 0;
     if (!w) return 0;
     if (w->rc) rl_exec_fail(&h->exec, "SQLite: %s", w->why);
-    else if (rl_proc_add(rl_proc_of(h), RL_RES_SQLITE_STATEMENT, w->s, &number)) rl_exec_fail(&h->exec, "out of memory");
+    else (void)rl_proc_add(rl_proc_of(h), RL_RES_SQLITE_STATEMENT, w->s, &number);
     work_drop(&w->job);
     return (i64)number;
 }

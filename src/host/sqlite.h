@@ -13,7 +13,7 @@
     F(db_config) F(limit) F(set_authorizer) F(interrupt) F(progress_handler) F(txn_state) F(prepare_v2) F(exec) F(step) F(reset) F(finalize)  \
     F(bind_null) F(bind_blob64) F(bind_text64) F(bind_double) F(bind_int64) F(bind_parameter_index) F(changes)            \
     F(errcode) F(errmsg) F(column_count) F(column_name) F(column_type) F(column_bytes) F(column_blob) F(column_text)      \
-    F(column_double) F(column_int64)
+    F(column_double) F(column_int64) F(hard_heap_limit64)
 #define RL_SQLITE_SLOT(name) __typeof__(sqlite3_##name) *name;
 extern struct rl_sqlite_funcs { RL_SQLITE_FUNCS(RL_SQLITE_SLOT) } rl_sql;
 #undef RL_SQLITE_SLOT

@@ -230,6 +230,8 @@ static void vfs_dlclose(sqlite3_vfs *v, void *so) { (void)v, (void)so; }
 static const rl_lib_func funcs[] = { RL_SQLITE_FUNCS(ENTRY) { NULL, NULL } };
 #undef ENTRY
 
+#define HEAP ((sqlite3_int64)1 << 30) /* bytes SQLite may have, for all processes together */
+
 static bool init(void) {
     static sqlite3_vfs vfs;
     /* 3.34: files are opened without following a link at the end */
@@ -237,6 +239,8 @@ static bool init(void) {
     /* names are names: a URI could choose another VFS */
     if (rl_sql.config(SQLITE_CONFIG_URI, 0) || rl_sql.config(SQLITE_CONFIG_MMAP_SIZE, (sqlite3_int64)0, (sqlite3_int64)0)) return false;
     if (rl_sql.initialize() || !(unix_vfs = rl_sql.vfs_find("unix"))) return false;
+    /* databases in memory, prepared statements and large values are memory no process is charged for */
+    if (!rl_sql.hard_heap_limit64(-1)) rl_sql.hard_heap_limit64(HEAP);
     vfs = *unix_vfs; /* clock, sleep, random bytes */
     vfs.iVersion = 2;
     vfs.pNext = NULL;

@@ -13,11 +13,15 @@ i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
         return 0;
     }
     rl_delayed *d = calloc(1, sizeof *d);
-    if (!d || rl_proc_add(p, RL_RES_TIMER, d, &d->id)) {
+    u64 bytes = sizeof *d + rl_msg_weight(p->open);
+    if (!d) rl_exec_fail(&h->exec, "out of memory");
+    bool held = d && rl_proc_hold(p, bytes);
+    if (!held || rl_proc_add(p, RL_RES_TIMER, d, &d->id)) {
+        if (held) rl_proc_let_go(p, bytes);
         free(d);
-        rl_exec_fail(&h->exec, "out of memory");
         return 0;
     }
+    d->bytes = bytes;
     d->timer.kind = RL_DUE_SEND;
     d->msg = p->open;
     p->open = NULL;
@@ -35,6 +39,7 @@ i64 rl_host_timer_send_after(rl_host *h, i64 pid, i64 delay) {
 i32 rl_host_timer_cancel_timer(rl_host *h, i64 id) {
     rl_proc *p = rl_proc_of(h);
     rl_delayed *d = rl_proc_del(p, RL_RES_TIMER, (u64)id);
+    if (d) rl_proc_let_go(p, d->bytes);
     bool cancelled = d && rl_delayed_drop(d);
     if (cancelled) rl_guest_event(h, RL_EVENT_timers_canceled);
     return cancelled;

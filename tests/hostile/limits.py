@@ -80,6 +80,7 @@ def growth():
     m.table = limits(0)
     m.add(LOOP + E + b"\xd0\x70" + i32(100000) + b"\xfc\x0f\0" + i32(0) + b"\x4e" + BR_IF + b"\0" + END + b"\xfc\x10\0", (), (I32,), export="f")
     yield "table.grow up to the limit", m.bytes(), ["--invoke=f"], {"status": 0, "out": "10000000"}
+    yield "table.grow with little memory", m.bytes(), ["--invoke=f", "--max-memory=1M"], {"status": 0, "out": "100000"}
     m = program(b"")
     m.table = limits(10000001)
     yield "table too large", m.bytes(), [], {"status": 1, "err": "limit"}
