@@ -597,8 +597,16 @@ void rl_masm_select(rl_masm *m, rl_width w, rl_cc cc, u8 d, u8 a, u8 b) {
     if (a == b) rl_masm_mov(m, w, d, a);
     else put(m, a64_csel(w, A64(d), A64(a), A64(b), cond_of[cc]));
 }
+/* No conditional select is wider than 64 bits: of 16 bytes, d = a unless a branch skips it. */
+static void vselect(rl_masm *m, u32 cond, u32 d, u32 a, u32 b) {
+    if (d == a) a = b, b = d, cond ^= 1;
+    fmov(m, RL_V128, d, b);
+    put(m, a64_bcond(cond ^ 1, 8));
+    put(m, a64_vmov(d, a));
+}
 void rl_masm_fselect(rl_masm *m, rl_type t, rl_cc cc, u8 d, u8 a, u8 b) {
     if (a == b) rl_masm_fmov(m, t, d, a);
+    else if (t == RL_V128) vselect(m, cond_of[cc], A64(d), A64(a), A64(b));
     else put(m, a64_fcsel(t == RL_F64, A64(d), A64(a), A64(b), cond_of[cc]));
 }
 

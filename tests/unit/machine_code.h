@@ -4,10 +4,12 @@
 #define RL_TEST_MACHINE_CODE_H
 
 #define AT_GP(i) (8 * (i32)(i))
+#define AT_ROLE(i) ((i32)offsetof(machine, roles) + 8 * (i32)(i))
 #define AT_XMM(i) ((i32)offsetof(machine, xmm) + 16 * (i32)(i))
 
 #ifdef RL_A64_REGS_H
 enum { FLAGS_MASK = -0x10000000 /* NZCV */, HARNESS_REGS = 0 };
+#define ALL_FLAGS 0xf0000000u
 #define ALL_GP { RL_A64_X0, RL_A64_X1, RL_A64_X2, RL_A64_X3, RL_A64_X8, RL_A64_X9, RL_A64_X19, RL_A64_X25 }
 #define FEW_GP { RL_A64_X0, RL_A64_X1, RL_A64_X2, RL_A64_X4, RL_A64_X9, RL_A64_X19, RL_A64_X24 }
 #define FEW_FP { FP_0, FP_0 + 1, FP_0 + 7, FP_0 + 8, FP_0 + 12 }
@@ -20,6 +22,14 @@ static inline void put_word(rl_masm *to, u32 word) {
     to->p += 4;
 }
 
+static inline void put_nops(rl_masm *to, u32 bytes) {
+    for (; bytes; bytes -= 4) put_word(to, a64_nop());
+}
+
+/* Those that are not in masks: of memory, the instance, fuel. */
+static inline u64 *role(machine *c, u32 r) { return &c->roles[r - RL_REG_FUEL]; }
+static inline const u8 *fault_place(const ucontext_t *c) { return (const u8 *)(uintptr_t)c->uc_mcontext.pc; }
+
 static inline void load_machine(rl_masm *to) {
     put_word(to, a64_pair(A64_STP_PRE, 29, 30, A64_SP, -96));
     for (u32 i = 0; i < 5; i++) put_word(to, a64_pair(A64_STP, 19 + 2 * i, 20 + 2 * i, A64_SP, 16 + 16 * (i32)i));
@@ -27,11 +37,13 @@ static inline void load_machine(rl_masm *to) {
     for (u32 i = 0; i < RL_REG_COUNT - RL_FP0; i++) rl_masm_ld(to, RL_LD_V128, (u8)(FP_0 + i), rl_mem_at(RL_REG_FP, AT_XMM(i)));
     rl_masm_ld(to, RL_LD_64, RL_A64_X17, rl_mem_at(RL_REG_FP, offsetof(machine, flags)));
     put_word(to, 0xd51b4200 | 17); /* msr nzcv */
+    for (u32 i = 0; i < ROLES; i++) rl_masm_ld(to, RL_LD_64, (u8)(RL_REG_FUEL + i), rl_mem_at(RL_REG_FP, AT_ROLE(i)));
     for (u32 i = 0; i < RL_FP0; i++) rl_masm_ld(to, RL_LD_64, (u8)i, rl_mem_at(RL_REG_FP, AT_GP(i)));
 }
 
 static inline void store_machine(rl_masm *to) {
     for (u32 i = 0; i < RL_FP0; i++) rl_masm_st(to, RL_ST_64, (u8)i, rl_mem_at(RL_REG_FP, AT_GP(i)));
+    for (u32 i = 0; i < ROLES; i++) rl_masm_st(to, RL_ST_64, (u8)(RL_REG_FUEL + i), rl_mem_at(RL_REG_FP, AT_ROLE(i)));
     put_word(to, 0xd53b4200 | 17); /* mrs */
     rl_masm_st(to, RL_ST_64, RL_A64_X17, rl_mem_at(RL_REG_FP, offsetof(machine, flags)));
     for (u32 i = 0; i < RL_REG_COUNT - RL_FP0; i++) rl_masm_st(to, RL_ST_V128, (u8)(FP_0 + i), rl_mem_at(RL_REG_FP, AT_XMM(i)));
@@ -41,6 +53,7 @@ static inline void store_machine(rl_masm *to) {
 }
 #else
 enum { FLAGS_MASK = 0x8d5 /* OF SF ZF AF PF CF */, HARNESS_REGS = RL_BIT(RL_RSP) | RL_BIT(RL_RBP) };
+#define ALL_FLAGS 0xad7u /* with IF and the bit that is always set */
 #define ALL_GP { RL_RAX, RL_RCX, RL_RDX, RL_RBX, RL_RSI, RL_RDI, RL_R8, RL_R9, RL_R10, RL_R12, RL_R13 }
 /* rax and rcx with their fixed roles, low, r8 and up, and the awkward encodings */
 #define FEW_GP { RL_RAX, RL_RCX, RL_RDX, RL_RSI, RL_R9, RL_R12, RL_R13 }
@@ -50,6 +63,10 @@ static x64_cpu full_cpu;
 static inline void cpu_keep(void) { full_cpu = rl_x64_cpu; }
 /* Feature sets worth testing: everything this machine has, and nothing but the required ones. */
 static inline void cpu_set(bool full) { rl_x64_cpu = full ? full_cpu : (x64_cpu){ .popcnt = true, .sse41 = true }; }
+
+static inline void put_nops(rl_masm *to, u32 bytes) { to->p = x64_nops(to->p, bytes); }
+static inline u64 *role(machine *c, u32 r) { return &c->gp[r]; }
+static inline const u8 *fault_place(const ucontext_t *c) { return (const u8 *)(uintptr_t)c->uc_mcontext.gregs[REG_RIP]; }
 
 static inline void load_machine(rl_masm *to) {
     static const u8 saved[] = { RL_RBX, RL_RBP, RL_R12, RL_R13, RL_R14, RL_R15 };

@@ -10,13 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "tests/unit/machine.h"
 
+enum { ROLES = 3, FPS = RL_REG_COUNT - RL_FP0 - 1 /* without the scratch register */ };
+
 typedef struct machine {
     u64 gp[RL_FP0]; /* those in HARNESS_REGS are the harness's */
     u64 xmm[RL_REG_COUNT - RL_FP0][2];
+    u64 roles[ROLES]; /* see role(), where they are not among gp */
     u64 flags;
     u64 exit;        /* 0: fell through; 1, 2: left by label `out1`, `out2` */
 } machine;
@@ -111,6 +115,7 @@ static inline u64 noise(void) { /* xorshift64* */
 static inline void fresh(void) {
     for (u32 i = 0; i < RL_FP0; i++) before.gp[i] = noise();
     for (u32 i = 0; i < RL_LEN(before.xmm); i++) before.xmm[i][0] = noise(), before.xmm[i][1] = noise();
+    for (u32 i = 0; i < ROLES; i++) before.roles[i] = noise();
     before.flags = 0x202;
     before.exit = 99;
 }
