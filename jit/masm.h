@@ -72,7 +72,7 @@ typedef enum rl_ldst { RL_LD_8U_32, RL_LD_8S_32, RL_LD_16U_32, RL_LD_16S_32, RL_
 /* A memory operand: base + (index << scale) + disp. base or index may be RL_NOREG (not both without `linear`).
  * linear: an address in linear memory 0; base is the wasm address register (zero-extended i32; RL_NOREG: address is
  *   disp alone), the memory's own base is added by the masm as the flavour has it. disp is unsigned 32-bit (the memarg
- *   offset; the masm handles values over INT32_MAX).
+ *   offset; the masm handles values over INT32_MAX). No index, but for:
  * wrap32: only with linear in the GS flavour: base + (index << scale) + disp is a 32-bit sum that wraps
  *   (address-size prefix); disp is then any 32-bit pattern. Query rl_masm_can_wrap32. */
 typedef struct rl_mem {

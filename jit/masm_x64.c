@@ -63,15 +63,8 @@ static x64_mem resolve_linear(rl_masm *m, rl_mem a) {
         r.prefix = X64_GS;
         return r;
     }
-    if (r.base == X64_NONE) {
-        r.base = RL_REG_BASE;
-    } else if (r.index == RL_RSP) {
-        r.index = RL_REG_BASE; /* r13 as base would cost a displacement */
-        r.scale = 0;
-    } else {
-        m->p = x64_lea(m->p, 1, TMP, r);
-        r = (x64_mem){ TMP, RL_REG_BASE, 0, 0, 0 };
-    }
+    if (r.base == X64_NONE) r.base = RL_REG_BASE;
+    else r.index = RL_REG_BASE; /* r13 as base would cost a displacement */
     return r;
 }
 

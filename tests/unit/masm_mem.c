@@ -4,10 +4,6 @@
 
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/auxv.h>
-#include <ucontext.h>
-
-#define ALL_FLAGS 0xad7u /* OF SF ZF AF PF CF, with IF and the bit that is always set */
 
 static void expect_flags(const char *what) {
     EXPECT((now.flags & FLAGS_MASK) == (before.flags & FLAGS_MASK), "%s changes flags %lx to %lx\n", what, before.flags, now.flags);
@@ -58,7 +54,7 @@ static void constants(void **state) {
                 expect_flags("movi");
             }
             for (rl_type t = RL_F32; t <= RL_F64; t++) {
-                u8 d = (u8)(RL_XMM0 + i), s = (u8)(RL_XMM0 + (i * 7 + k) % 15);
+                u8 d = (u8)(FP_0 + i), s = (u8)(FP_0 + (i * 7 + k) % FPS);
                 begin(RL_FLAVOUR_GUARDED);
                 rl_masm_fmovi(&m, t, d, edges[k]);
                 if (s != d) rl_masm_fmov(&m, RL_V128, s, d);
@@ -68,7 +64,7 @@ static void constants(void **state) {
                 run(f);
                 u64 got = *reg(&now, d);
                 EXPECT((t == RL_F32 ? (u32)got : got) == (t == RL_F32 ? (u32)edges[k] : edges[k]), "fmovi %lx\n", edges[k]);
-                EXPECT(*reg(&now, s) == got && now.xmm[s - 16][1] == now.xmm[d - 16][1], "fmov d%d s%d\n", s, d);
+                EXPECT(*reg(&now, s) == got && now.xmm[s - RL_FP0][1] == now.xmm[d - RL_FP0][1], "fmov d%d s%d\n", s, d);
                 EXPECT((changed() & ~(RL_BIT(d) | RL_BIT(s))) == 0, "fmovi\n");
                 expect_flags("fmovi");
             }
@@ -79,29 +75,29 @@ static void constants(void **state) {
 static void pool(void **state) {
     (void)state;
     begin(RL_FLAVOUR_GUARDED);
-    u64 sum = 0;
-    rl_masm_movi(&m, RL_W64, RL_RAX, 0);
+    u64 sum = 0, last = 0x123456789abcdef0u; /* of no form that needs no pool */
+    rl_masm_movi(&m, RL_W64, RESULT, 0);
     for (u64 i = 1; i <= 3000; i++) {
         u64 bits = (i % 1000) * 0x123456789u + 1;
         rl_masm_room(&m, 256);
-        rl_masm_fmovi(&m, RL_F64, RL_XMM0, bits);
-        rl_masm_cvt(&m, RL_CVT_I64_F64_BITS, RL_RCX, RL_XMM0);
-        rl_masm_bin(&m, RL_BIN_ADD, RL_W64, RL_RAX, RL_RAX, RL_RCX);
-        rl_masm_fun(&m, RL_FUN_NEG, RL_F64, RL_XMM0 + 1, RL_XMM0);
-        rl_masm_cvt(&m, RL_CVT_I64_F64_BITS, RL_RCX, RL_XMM0 + 1);
-        rl_masm_bin(&m, RL_BIN_XOR, RL_W64, RL_RAX, RL_RAX, RL_RCX);
+        rl_masm_fmovi(&m, RL_F64, FP_0, bits);
+        rl_masm_cvt(&m, RL_CVT_I64_F64_BITS, OTHER, FP_0);
+        rl_masm_bin(&m, RL_BIN_ADD, RL_W64, RESULT, RESULT, OTHER);
+        rl_masm_fun(&m, RL_FUN_NEG, RL_F64, FP_0 + 1, FP_0);
+        rl_masm_cvt(&m, RL_CVT_I64_F64_BITS, OTHER, FP_0 + 1);
+        rl_masm_bin(&m, RL_BIN_XOR, RL_W64, RESULT, RESULT, OTHER);
         sum = (sum + bits) ^ bits ^ (u64)1 << 63;
     }
-    rl_masm_fmovi(&m, RL_F64, RL_XMM0, 77);
-    rl_masm_fmovi(&m, RL_F64, RL_XMM0 + 1, 77);
+    rl_masm_fmovi(&m, RL_F64, FP_0, last);
+    rl_masm_fmovi(&m, RL_F64, FP_0 + 1, last);
     u32 entries = m.pool_count;
-    rl_masm_fmovi(&m, RL_F64, RL_XMM0 + 2, 77);
+    rl_masm_fmovi(&m, RL_F64, FP_0 + 2, last);
     assert_int_equal(m.pool_count, entries);
     code *f = finish();
     fresh();
     run(f);
-    assert_true(now.gp[RL_RAX] == sum);
-    assert_true(*reg(&now, RL_XMM0) == 77 && *reg(&now, RL_XMM0 + 2) == 77);
+    assert_true(now.gp[RESULT] == sum);
+    assert_true(*reg(&now, FP_0) == last && *reg(&now, FP_0 + 2) == last);
 }
 
 /* ---- loads and stores ---- */
@@ -139,11 +135,11 @@ static void shuffle_bytes(void) {
 static void check_access(rl_ldst k, u8 r, const u8 *at, const u8 *old, const char *what) {
     if (k < RL_ST_8) {
         EXPECT_RESULT(r, ref_ld(k, at), 0, "%s: load kind %d into %d\n", what, k, r);
-        if (k == RL_LD_V128) EXPECT(!memcmp(&now.xmm[r - 16], at, 16), "%s: v128\n", what);
+        if (k == RL_LD_V128) EXPECT(!memcmp(&now.xmm[r - RL_FP0], at, 16), "%s: v128\n", what);
         return;
     }
     u32 n = st_bytes(k);
-    EXPECT(!memcmp(at, is_fp(k) ? (void *)&before.xmm[r - 16] : (void *)&before.gp[r], n), "%s: store kind %d\n", what, k);
+    EXPECT(!memcmp(at, is_fp(k) ? (void *)&before.xmm[r - RL_FP0] : (void *)&before.gp[r], n), "%s: store kind %d\n", what, k);
     EXPECT(!memcmp(at - 16, old, 16) && !memcmp(at + n, old + 16 + n, 32 - n), "%s: store kind %d of too much\n", what, k);
     EXPECT(!changed(), "%s: store changes %x\n", what, changed());
 }
@@ -177,37 +173,47 @@ static void access_case(rl_ldst k, u8 r, rl_mem a) {
 
 static void accesses(void **state) {
     (void)state;
-    static const u8 bases[] = { RL_RAX, RL_RCX, RL_RSI, RL_R8, RL_R12, RL_R13 };
-    static const i32 disps[] = { 0, 1, 8, 127, 128, -128, -129, 4096, INT32_MAX, INT32_MIN };
-    static const u8 fps[] = { RL_XMM0, RL_XMM0 + 7, RL_XMM0 + 8, RL_XMM0 + 14 };
+    static const u8 bases[] = FEW_GP, fps[] = FEW_FP;
+    static const i32 disps[] = { 0, 1, 8, 127, 128, -128, -129, 255, -256, 4096, 32760, 65544, INT32_MAX, INT32_MIN };
+    u32 at = 0;
     for (u32 k = 0; k <= RL_ST_V128; k++)
         for (u32 b = 0; b <= RL_LEN(bases); b++)
             for (u32 i = 0; i <= RL_LEN(bases); i++)
                 for (u32 d = 0; d < RL_LEN(disps); d++) {
                     u8 base = b < RL_LEN(bases) ? bases[b] : RL_NOREG, index = i < RL_LEN(bases) ? bases[i] : RL_NOREG;
                     u8 scale = index == RL_NOREG ? 0 : (u8)(noise() & 3);
-                    if (base == RL_NOREG && index == RL_NOREG) continue;
-                    u8 r = is_fp(k) ? fps[noise() & 3] : gps[noise() % RL_LEN(gps)];
-                    if (k >= RL_ST_8 && (r == base || r == index)) r = is_fp(k) ? r : RL_RDI;
+                    if ((base == RL_NOREG && index == RL_NOREG) || (STRIDE > 1 && at++ % (STRIDE + 1))) continue;
+                    u8 r = is_fp(k) ? fps[noise() % RL_LEN(fps)] : gps[noise() % RL_LEN(gps)];
+                    if (k >= RL_ST_8 && (r == base || r == index)) r = is_fp(k) ? r : ARG_1;
                     access_case(k, r, (rl_mem){ base, index, scale, false, false, disps[d] });
                 }
 }
 
-/* frame slots: rsp as base (the red zone below it serves) */
+/* slots of a frame, small and large, from the stack pointer; and what lies above the frame pointer: the machine */
 static void stack_slots(void **state) {
     (void)state;
-    for (i32 disp = -8; disp >= -120; disp -= 56)
+    static const i32 ats[] = { 0, 8, 248, 256, 264, 4088, 32752, 40000 };
+    for (u32 s = 0; s < RL_LEN(ats); s++)
         for (u32 i = 0; i < RL_LEN(gps); i++) {
+            i32 above = AT_GP(RESULT_2);
             begin(RL_FLAVOUR_GUARDED);
-            rl_masm_st(&m, RL_ST_64, gps[i], rl_mem_at(RL_REG_SP, disp));
+            rl_masm_lea(&m, RL_W64, RL_REG_SP, rl_mem_at(RL_REG_SP, -65536));
+            rl_masm_st_frame(&m, RL_ST_64, gps[i], ats[s]);
             rl_masm_movi(&m, RL_W64, RL_REG_TMP, 5);
-            rl_masm_ld(&m, RL_LD_64, RL_REG_TMP, rl_mem_at(RL_REG_SP, disp));
-            rl_masm_st(&m, RL_ST_64, RL_REG_TMP, rl_mem_at(RL_REG_SP, -64));
-            rl_masm_ld(&m, RL_LD_F64, RL_XMM0, rl_mem_at(RL_REG_SP, -64));
+            rl_masm_ld_frame(&m, RL_LD_64, RL_REG_TMP, ats[s]);
+            rl_masm_st_frame(&m, RL_ST_64, RL_REG_TMP, 65528);
+            rl_masm_ld_frame(&m, RL_LD_F64, FP_0, 65528);
+            rl_masm_ld_frame(&m, RL_LD_F64, FP_0 + 1, -above);
+            rl_masm_st_frame(&m, RL_ST_F64, FP_0, -AT_XMM(2));
+            rl_masm_ld(&m, RL_LD_F64, FP_0 + 2, rl_mem_at(RL_REG_FP, AT_XMM(2)));
+            rl_masm_lea(&m, RL_W64, RL_REG_SP, rl_mem_at(RL_REG_SP, 65536));
             code *f = finish();
             fresh();
+            before.flags = ALL_FLAGS;
             run(f);
-            EXPECT_RESULT(RL_XMM0, before.gp[gps[i]], 0, "slot %d of %d\n", disp, gps[i]);
+            EXPECT_RESULT(FP_0, before.gp[gps[i]], RL_BIT(FP_0 + 1) | RL_BIT(FP_0 + 2), "slot %d of %d\n", ats[s], gps[i]);
+            EXPECT(*reg(&now, FP_0 + 1) == before.gp[RESULT_2] && *reg(&now, FP_0 + 2) == before.gp[gps[i]], "above %d\n", gps[i]);
+            expect_flags("frame");
         }
 }
 
@@ -218,12 +224,12 @@ static void store_imm(void **state) {
         for (u32 i = 0; i < RL_LEN(imms); i++) {
             assert_true(rl_masm_st_imm_ok(k, imms[i]));
             begin(RL_FLAVOUR_GUARDED);
-            rl_masm_st_imm(&m, k, imms[i], (rl_mem){ RL_R12, RL_R9, 3, false, false, 40 });
+            rl_masm_st_imm(&m, k, imms[i], (rl_mem){ KEPT_1, HIGH_2, 3, false, false, 40 });
             code *f = finish();
             fresh();
             shuffle_bytes();
-            before.gp[RL_R9] = 3;
-            before.gp[RL_R12] = (u64)(uintptr_t)cell - 64;
+            before.gp[HIGH_2] = 3;
+            before.gp[KEPT_1] = (u64)(uintptr_t)cell - 64;
             u8 old[48];
             memcpy(old, cell - 16, 48);
             run(f);
@@ -238,9 +244,9 @@ static void store_imm(void **state) {
 
 static void lea(void **state) {
     (void)state;
-    static const u8 some[] = { RL_RAX, RL_RSI, RL_R12, RL_R13, RL_R8 };
+    static const u8 some[] = { RESULT, ARG_2, KEPT_1, HIGH, MARK };
     static const i32 disps[] = { 0, 1, 128, -128, INT32_MAX, INT32_MIN };
-    for (u32 i = 0; i < 5 * 6 * 6 * 4 * 6 * 2; i++) {
+    for (u32 i = 0; i < 5 * 6 * 6 * 4 * 6 * 2; i += STRIDE + (STRIDE > 1)) {
         u8 d = some[i % 5], b = i / 5 % 6 < 5 ? some[i / 5 % 6] : RL_NOREG, x = i / 30 % 6 < 5 ? some[i / 30 % 6] : RL_NOREG;
         u8 scale = i / 180 % 4;
         i32 disp = disps[i / 720 % 6];
@@ -254,7 +260,7 @@ static void lea(void **state) {
             fresh();
             before.flags = ALL_FLAGS;
             if (w == RL_W32)
-                for (u32 r = 0; r < 16; r++) before.gp[r] = (u32)before.gp[r];
+                for (u32 r = 0; r < RL_FP0; r++) before.gp[r] = (u32)before.gp[r];
             u64 want = (b == RL_NOREG ? 0 : before.gp[b]) + (x == RL_NOREG ? 0 : before.gp[x] << scale) + (u64)(i64)disp;
             run(f);
             EXPECT_RESULT(d, trunc_w(w, want), 0, "lea w%d d%d b%d x%d s%d %d\n", w, d, b, x, scale, disp);
@@ -268,11 +274,7 @@ static void lea(void **state) {
 #define RESERVED ((size_t)9 << 30)
 static u8 *linear;
 
-static void set_gs(void *base) {
-    if (getauxval(AT_HWCAP2) & 2) __asm__ volatile("wrgsbase %0" : : "r"(base));
-}
-
-static bool flavour_runs(rl_flavour f) { return f != RL_FLAVOUR_GUARDED_GS || (getauxval(AT_HWCAP2) & 2); }
+static bool flavour_runs(rl_flavour f) { return f != RL_FLAVOUR_GUARDED_GS || gs_usable(); }
 
 static void linear_case(rl_flavour flavour, rl_ldst k, u8 r, rl_mem a, u64 base, u64 index) {
     begin(flavour);
@@ -281,8 +283,8 @@ static void linear_case(rl_flavour flavour, rl_ldst k, u8 r, rl_mem a, u64 base,
     code *f = finish();
     fresh();
     before.flags = ALL_FLAGS;
-    before.gp[RL_R13] = flavour == RL_FLAVOUR_GUARDED_GS ? noise() : (u64)(uintptr_t)linear;
-    if (a.base != RL_NOREG) before.gp[a.base] = base;
+    *role(&before, RL_REG_BASE) = flavour == RL_FLAVOUR_GUARDED_GS ? noise() : (u64)(uintptr_t)linear;
+    if (a.base != RL_NOREG && a.linear) before.gp[a.base] = base;
     if (a.index != RL_NOREG) before.gp[a.index] = index;
     u64 addr = (a.base == RL_NOREG ? 0 : base) + (a.index == RL_NOREG ? 0 : before.gp[a.index] << a.scale) + (u64)a.disp;
     if (a.wrap32) addr = (u32)addr;
@@ -302,17 +304,18 @@ static void linear_memory(void **state) {
     static const u64 addrs[] = { 0, 1, 4096, 0x7ffffff0, 0x80000000u, 0xffffffffu };
     static const u32 disps[] = { 0, 1, 127, 128, 65536, INT32_MAX, 0x80000000u, 0xfffffff0u };
     static const u8 kinds[] = { RL_LD_8U_32, RL_LD_32, RL_LD_64, RL_LD_F64, RL_LD_V128, RL_ST_8, RL_ST_16, RL_ST_64, RL_ST_F32 };
-    static const u8 bases[] = { RL_RAX, RL_RSI, RL_R8, RL_R12, RL_NOREG };
+    static const u8 bases[] = { RESULT, ARG_2, HIGH, KEPT_1, RL_NOREG };
     for (rl_flavour fl = 0; fl < RL_FLAVOUR_COUNT; fl++) {
         if (!flavour_runs(fl)) continue;
         set_gs(linear);
         for (u32 i = 0; i < RL_LEN(kinds) * RL_LEN(bases) * RL_LEN(addrs) * RL_LEN(disps); i++) {
             rl_ldst k = kinds[i % 9];
-            u8 base = bases[i / 9 % 5], r = is_fp(k) ? (u8)(RL_XMM0 + i % 15) : RL_R9;
+            u8 base = bases[i / 9 % 5], r = is_fp(k) ? (u8)(FP_0 + i % FPS) : HIGH_2;
             u64 addr = addrs[i / 45 % 6];
             linear_case(fl, k, r, (rl_mem){ base, RL_NOREG, 0, true, false, disps[i / 270] }, addr, 0);
-            /* an index without wrapping: the front end has proven that the sum stays below 4 GiB */
-            linear_case(fl, k, r, (rl_mem){ base, RL_RDI, i & 3, true, false, disps[i / 270] }, addr >> 1, 12345);
+            if (base == RL_NOREG || fl == RL_FLAVOUR_GUARDED_GS) continue;
+            /* the sum that the front end has looked at: from the memory's base, by an index with scale */
+            linear_case(fl, k, r, (rl_mem){ RL_REG_BASE, base, i & 3, false, false, disps[i / 270] & INT32_MAX }, 0, addr >> (1 + (i & 3)));
         }
     }
     set_gs(NULL);
@@ -321,7 +324,7 @@ static void linear_memory(void **state) {
 static void linear_wrapped(void **state) {
     (void)state;
     static const i64 disps[] = { 0, 1, -1, 4096, -4096, INT32_MAX, INT32_MIN, 0xfffffff0u };
-    static const u8 bases[] = { RL_RAX, RL_R9, RL_R12, RL_R13, RL_NOREG };
+    static const u8 bases[] = { RESULT, HIGH_2, KEPT_1, RL_REG_BASE, RL_NOREG };
     if (!flavour_runs(RL_FLAVOUR_GUARDED_GS)) skip();
     begin(RL_FLAVOUR_GUARDED_GS);
     assert_true(rl_masm_can_wrap32(&m));
@@ -334,7 +337,7 @@ static void linear_wrapped(void **state) {
         u64 b = (u32)edges[noise() % RL_LEN(edges)], x = (u32)noise();
         if (i & 1) b = (u32)noise();
         rl_ldst k = i & 2 ? RL_LD_64 : RL_ST_32;
-        linear_case(RL_FLAVOUR_GUARDED_GS, k, RL_RDI, (rl_mem){ base, index, i / 20 % 4, true, true, disps[i / 80 % 8] }, b, x);
+        linear_case(RL_FLAVOUR_GUARDED_GS, k, ARG_1, (rl_mem){ base, index, i / 20 % 4, true, true, disps[i / 80 % 8] }, b, x);
     }
     set_gs(NULL);
 }
@@ -346,20 +349,20 @@ static const u8 *fault_pc;
 static void on_fault(int sig, siginfo_t *info, void *context) {
     (void)sig;
     (void)info;
-    fault_pc = (const u8 *)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    fault_pc = fault_place(context);
     siglongjmp(faulted, 1);
 }
 
 static void emit_access(int op, rl_mem a) {
     switch (op) {
-    case 0: rl_masm_ld(&m, RL_LD_32, RL_RAX, a); break;
-    case 1: rl_masm_st(&m, RL_ST_V128, RL_XMM0, a); break;
+    case 0: rl_masm_ld(&m, RL_LD_32, RESULT, a); break;
+    case 1: rl_masm_st(&m, RL_ST_V128, FP_0, a); break;
     case 2: rl_masm_st_imm(&m, RL_ST_16, 5, a); break;
-    case 3: rl_masm_binm(&m, RL_BIN_MUL, RL_W64, RL_RAX, RL_RCX, a); break;
-    case 4: rl_masm_binm(&m, RL_BIN_SUB, RL_W64, RL_RSI, RL_RCX, a); break;
-    case 5: rl_masm_cmpm(&m, RL_W32, RL_RAX, a); break;
-    case 6: rl_masm_fcmpm(&m, RL_F64, RL_CC_F_EQ, RL_XMM0, a); break;
-    case 7: rl_masm_fbinm(&m, RL_FBIN_DIV, RL_F64, RL_XMM0, RL_XMM0 + 1, a); break;
+    case 3: rl_masm_binm(&m, RL_BIN_MUL, RL_W64, RESULT, OTHER, a); break;
+    case 4: rl_masm_binm(&m, RL_BIN_SUB, RL_W64, ARG_2, OTHER, a); break;
+    case 5: rl_masm_cmpm(&m, RL_W32, RESULT, a); break;
+    case 6: rl_masm_fcmpm(&m, RL_F64, RL_CC_F_EQ, FP_0, a); break;
+    case 7: rl_masm_fbinm(&m, RL_FBIN_DIV, RL_F64, FP_0, FP_0 + 1, a); break;
     case 8: rl_masm_trap(&m); break;
     default: rl_masm_callm(&m, a); break;
     }
@@ -383,12 +386,12 @@ static void fault_position(void **state) {
         bool far = i / 10 % 2;
         cpu_set(i >= 20);
         begin(RL_FLAVOUR_GUARDED);
-        emit_access(op, (rl_mem){ RL_RSI, RL_NOREG, 0, true, false, far ? 0xffff0000u : 16 });
+        emit_access(op, (rl_mem){ ARG_2, RL_NOREG, 0, true, false, far ? 0xffff0000u : 16 });
         u32 pos = rl_masm_fault_pos(&m);
         code *f = finish();
         fresh();
-        before.gp[RL_R13] = 0x10000; /* base, address and offset together stay below the first mapping */
-        before.gp[RL_RSI] = far ? (u64)-0x100000000ll : 0;
+        *role(&before, RL_REG_BASE) = 0x10000; /* base, address and offset together stay below the first mapping */
+        before.gp[ARG_2] = far ? (u64)-0x100000000ll : 0;
         long at = fault_of(f);
         EXPECT(at == (long)pos, "op %d faults at %ld, not %u\n", op, at, pos);
     }
