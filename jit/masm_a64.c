@@ -42,34 +42,69 @@ static void pool_used(rl_masm *m, u32 entry) { rl_masm_pool_use(m, rl_masm_pos(m
 
 static inline u32 part16(u64 v, u32 i) { return (u32)(v >> (16 * i)) & 0xffff; }
 
-/* Moves a constant takes: the parts that differ from the commoner of all zeros and all ones. */
-static u32 moves_of(u32 w, u64 v) {
+/* Whether some part may be cut from a mask: of a long run's, which changes at most twice within it. */
+static u32 runs_of(u64 v) {
+    u32 n = 0;
+    for (u32 i = 0; i < 4; i++) n += __builtin_popcount((part16(v, i) ^ part16(v, i) >> 1) & 0x7fff) <= 2;
+    return n;
+}
+
+/* Whether a mask differs from v in at most `left` of the parts from the i-th on: in those it has ends of runs, or what
+ * another part repeats. */
+static bool near_mask(u64 v, u32 i, u32 left, u64 *mask) {
+    u32 field;
+    *mask = v;
+    if (a64_mask(1, v, &field)) return true;
+    for (; left && i < 4; i++)
+        for (u32 k = 0; k < 6; k++) {
+            u64 x = k < 4 ? part16(v, k) : k == 4 ? 0 : 0xffff;
+            if (near_mask((v & ~(0xffffull << 16 * i)) | x << 16 * i, i + 1, left - 1, mask)) return true;
+        }
+    return false;
+}
+
+/* Moves a constant takes: the parts that differ from the commoner of all zeros and all ones, or from a mask: then *mask is
+ * that, else 0. */
+static u32 moves_of(u32 w, u64 v, u64 *mask) {
     u32 parts = w ? 4 : 2, zeros = 0, ones = 0, field;
     for (u32 i = 0; i < parts; i++) zeros += part16(v, i) == 0, ones += part16(v, i) == 0xffff;
     u32 n = RL_MAX(parts - RL_MAX(zeros, ones), 1u);
-    return n > 1 && a64_mask(w, v, &field) ? 1 : n;
+    *mask = 0;
+    if (n == 1) return 1;
+    if (a64_mask(w, v, &field)) return *mask = v, 1;
+    bool repeats = false;
+    for (u32 i = 0; i < 6; i++) repeats |= part16(v, i & 3) == part16(v, (i + 1 + i / 4) & 3);
+    for (u32 left = 1; left < n - 1; left++)
+        if ((repeats || runs_of(v) + left >= 4) && near_mask(v, 0, left, mask)) return left + 1;
+    *mask = 0;
+    return n;
 }
 
 /* d = v in the fewest of movz, movn, movk and orr. Flags survive. */
 static void load_imm(rl_masm *m, u32 w, u32 d, u64 v) {
     if (!w) v = (u32)v;
     else if (v <= UINT32_MAX) w = 0; /* the upper half becomes zero */
-    u32 parts = w ? 4 : 2, zeros = 0, ones = 0, field;
+    u32 parts = w ? 4 : 2, ones = 0, zeros = 0, field;
+    u64 mask;
+    moves_of(w, v, &mask);
     for (u32 i = 0; i < parts; i++) zeros += part16(v, i) == 0, ones += part16(v, i) == 0xffff;
-    if (parts - RL_MAX(zeros, ones) > 1 && a64_mask(w, v, &field)) {
-        put(m, a64_logi(A64_ORR, w, d, A64_ZR, field));
-        return;
-    }
-    bool inverted = ones > zeros, first = true;
-    u32 skip = inverted ? 0xffff : 0;
+    bool inverted = ones > zeros, first = !mask;
+    u64 start = inverted ? ~0ull : 0;
+    if (mask && a64_mask(w, start = mask, &field)) put(m, a64_logi(A64_ORR, w, d, A64_ZR, field));
     for (u32 i = 0; i < parts; i++) {
         u32 x = part16(v, i);
-        if (x == skip) continue;
+        if (x == part16(start, i)) continue;
         if (first) put(m, a64_movw(inverted ? A64_MOVN : A64_MOVZ, w, d, inverted ? x ^ 0xffff : x, i));
         else put(m, a64_movw(A64_MOVK, w, d, x, i));
         first = false;
     }
     if (first) put(m, a64_movw(inverted ? A64_MOVN : A64_MOVZ, w, d, 0, 0));
+}
+
+/* One move makes v. */
+static bool one_move(u32 w, u64 v) {
+    u64 mask;
+    return moves_of(w, v, &mask) == 1;
 }
 
 /* ---- constants of loops ----
@@ -155,7 +190,7 @@ static void add_imm(rl_masm *m, u32 w, u32 d, u32 a, i64 imm, u32 via) {
     if (a64_addi_ok(size)) {
         put(m, imm == 0 && d != A64_SP && a != A64_SP ? a64_mov(w, d, a) : a64_addi(op, w, d, a, (u32)size));
     } else if ((size = keep_sum(m, w, d, a, op, size)) == 0) {
-    } else if (size < 1u << 24 && moves_of(w, size) > 1) {
+    } else if (size < 1u << 24 && !one_move(w, size)) {
         put(m, a64_addi(op, w, d, a, (u32)size & ~4095u));
         put(m, a64_addi(op, w, d, d, (u32)size & 4095));
     } else {
@@ -298,7 +333,7 @@ static void load_float(rl_masm *m, bool f64, u32 d, u64 bits) {
         put(m, a64_vzero(d));
     } else if (a64_fimm(f64, bits, &imm8)) {
         put(m, a64_fmovi(f64, d, imm8));
-    } else if (m->far || moves_of(f64, bits) == 1) {
+    } else if (m->far || one_move(f64, bits)) {
         load_imm(m, f64, S1, bits);
         put(m, a64_fcvt(A64_FMOV_IN, f64, f64, d, S1));
     } else {
