@@ -29,14 +29,14 @@ def llvm(texts):
     # labels it writes as fixups, which the object file has resolved
     with tempfile.TemporaryDirectory() as tmp:
         source = "".join(re.sub(r" \.([+-])(\d+)$", lambda m: f" #{m[1]}{m[2]}", text) + "\n" for text in texts)
-        subprocess.run(["llvm-mc", "--triple=aarch64", "--filetype=obj", "-o", f"{tmp}/a.o"], input=source, text=True, check=True)
+        subprocess.run(["llvm-mc", "--triple=aarch64", "--mattr=+bti", "--filetype=obj", "-o", f"{tmp}/a.o"], input=source, text=True, check=True)
         subprocess.run(["llvm-objcopy", "-O", "binary", f"{tmp}/a.o", f"{tmp}/a.bin"], check=True)
         code = open(f"{tmp}/a.bin", "rb").read()
     return [code[i:i + 4].hex() for i in range(0, len(code), 4)]
 
 
 here = os.path.dirname(os.path.abspath(__file__))
-for target, command, start in (("x64", ["as", "--64"], ".intel_syntax noprefix"), ("a64", ["aarch64-linux-gnu-as"], "")):
+for target, command, start in (("x64", ["as", "--64"], ".intel_syntax noprefix"), ("a64", ["aarch64-linux-gnu-as"], ".arch armv8.5-a")):
     run = subprocess.run([f"{sys.argv[1]}/tests/asm/encode_{target}"], check=True, capture_output=True, text=True)
     texts = run.stdout.splitlines()
     codes = gas(command, start, texts)
