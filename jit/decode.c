@@ -593,9 +593,10 @@ static rl_err custom_section(dec *d) {
 }
 
 static rl_err header(dec *d) {
+    if (!rl_reader_left(&d->r)) MALFORMED(0, "unexpected end: the file is empty");
     u64 magic = read_le(d, 4);
     RL_TRY(check(d));
-    if (magic != 0x6d736100) MALFORMED(0, "magic header not detected");
+    if (magic != 0x6d736100) MALFORMED(0, "magic header not detected: this is no WebAssembly");
     u64 version = read_le(d, 4);
     RL_TRY(check(d));
     if (version >> 16 == 1) UNSUPPORTED(4, "unknown binary version: this is a component, not a core module (component model)");

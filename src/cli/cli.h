@@ -32,6 +32,12 @@ rl_err rl_cli_module(const char *path, rl_module **m, rl_diag *d);
 /* The tests in a file, for `rille test` and for what Cargo runs. *ran false: there are none in it, nothing was done. */
 int rl_cli_run_tests(const rl_args *a, bool *ran);
 
+/* The first and the last thing that main does. Begin: a standard descriptor that is closed would be given to whatever is
+ * opened next, and the guest has it; it is replaced by one that fails as a closed one does. End: returns the status, or
+ * RL_STATUS_FAILED when standard output did not take everything. */
+void rl_cli_begin(void);
+int rl_cli_end(int status);
+
 /* "error: FILE: at 0x…: TEXT" on standard error. path may be NULL. Returns RL_STATUS_FAILED. */
 int rl_cli_complain(const char *path, const rl_diag *d);
 /* "error: …" and a hint where help is; returns RL_STATUS_USAGE. */

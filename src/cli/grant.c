@@ -156,6 +156,24 @@ static rl_err grant_exporter(const rl_args *a, rl_grants *g, rl_rt_config *c) {
     return RL_ERR_USAGE;
 }
 
+/* ADDRESS or ADDRESS:PORT, as the library will read it when a name is looked up for the first time. */
+static bool is_name_server(const char *text, size_t len) {
+    char full[80];
+    rl_addr a;
+    if (rl_addr_parse(text, len, &a)) return true;
+    int n = snprintf(full, sizeof full, memchr(text, ':', len) && *text != '[' ? "[%.*s]:53" : "%.*s:53", (int)len, text);
+    return n < (int)sizeof full && rl_addr_parse(full, (size_t)n, &a);
+}
+
+static rl_err check_dns(const rl_args *a) {
+    for (const char *p = a->dns; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        if (is_name_server(p, strcspn(p, ","))) continue;
+        rl_cli_usage("--dns wants ADDRESS[:PORT], several parted by commas, not \"%s\"", a->dns);
+        return RL_ERR_USAGE;
+    }
+    return RL_OK;
+}
+
 /* What is wrong with a rule is said here, before anything runs. */
 static rl_err check_net(const rl_args *a) {
     rl_reach *r = rl_reach_new(NULL);
@@ -192,6 +210,7 @@ rl_err rl_grants_init(const rl_args *a, rl_grants *g, rl_rt_config *c) {
     RL_TRY(grant_env(a, g));
     RL_TRY(grant_rights(a, c));
     RL_TRY(check_net(a));
+    RL_TRY(check_dns(a));
     RL_TRY(grant_listeners(a, g));
     RL_TRY(grant_exporter(a, g, c));
     c->socks = g->socks, c->nsocks = g->nsocks;

@@ -26,11 +26,8 @@ static int dispatch(const rl_args *a, int argc) {
 
 int main(int argc, char **argv) {
     rl_args a;
+    rl_cli_begin();
     int status = rl_args_parse(&a, argc, argv) ? dispatch(&a, argc) : RL_STATUS_USAGE;
     rl_args_fini(&a);
-    if (fflush(stdout) && !status) {
-        perror("error: standard output");
-        status = RL_STATUS_FAILED;
-    }
-    return status;
+    return rl_cli_end(status);
 }

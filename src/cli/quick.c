@@ -80,14 +80,11 @@ static bool simple(const rl_args *a) {
 
 int main(int argc, char **argv) {
     rl_args a;
+    rl_cli_begin();
     if (!rl_args_parse(&a, argc, argv)) return RL_STATUS_USAGE;
     if (!simple(&a)) hand_over(a.argv);
     a.seen = look;
     int status = rl_cli_run(&a);
     rl_args_fini(&a);
-    if (fflush(stdout) && !status) {
-        perror("error: standard output");
-        status = RL_STATUS_FAILED;
-    }
-    return status;
+    return rl_cli_end(status);
 }

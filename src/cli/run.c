@@ -89,7 +89,6 @@ static void print_results(void *env, const rl_proto *p, const u64 *vals) {
         default: printf("%s\n", *vals ? rl_type_text((rl_type)p->results[i]) : "null");
         }
     }
-    fflush(stdout);
 }
 
 /* ---- --stats ---- */

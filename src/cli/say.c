@@ -3,6 +3,7 @@
  * Owns nothing; main thread only. Complaints have one form, "error: FILE: at 0x…: text", so that scripts and editors
  * can read them. Floats are printed by trying more and more digits until they read back the same, which needs no
  * shortest-float algorithm of our own. */
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,18 @@
 #include <unistd.h>
 
 #include "src/cli/cli.h"
+
+void rl_cli_begin(void) {
+    /* open gives the lowest number; what is open only as a path can be neither read nor written */
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_PATH) < 0 && open("/", O_PATH) < 0) _exit(RL_STATUS_FAILED);
+}
+
+int rl_cli_end(int status) {
+    if (!fflush(stdout) || status) return status;
+    perror("error: standard output");
+    return RL_STATUS_FAILED;
+}
 
 rl_style rl_cli_style(FILE *f) {
     const char *no = getenv("NO_COLOR");
