@@ -23,7 +23,6 @@ _Static_assert(offsetof(rl_exec, guest_fp) == RL_EXEC_GUEST_FP, "");
 _Static_assert(offsetof(rl_exec, guest_pc) == RL_EXEC_GUEST_PC, "");
 _Static_assert(offsetof(rl_exec, vals) == RL_EXEC_VALS, "");
 _Static_assert(offsetof(rl_exec, stack_limit) == RL_EXEC_STACK_LIMIT, "");
-_Static_assert(offsetof(rl_exec, retry) == RL_EXEC_RETRY, "");
 _Static_assert(offsetof(rl_exec, gs) == RL_EXEC_GS, "");
 _Static_assert(offsetof(rl_exec, next) == RL_EXEC_NEXT, "");
 _Static_assert(offsetof(rl_instance, mem_base) == RL_INST_MEM_BASE, "");
@@ -243,20 +242,23 @@ static void finish_nested(rl_exec *x, rl_nest *n, rl_nested how) {
 
 /* ---- running ---- */
 
-static void set_base(const rl_exec *x) {
+static __attribute__((noinline)) rl_exec *set_base(rl_exec *x) {
     u8 *base = x->inst->mem_base;
-    if (!x->gs || !base) return;
+    if (!x->gs || !base) return x;
     rl_glue_set_base(base);
     base_now = base;
+    return x;
 }
 
-static inline void prepare(rl_exec *x, bool inner) {
+/* Returns x. */
+static inline rl_exec *prepare(rl_exec *x, bool inner) {
     if (RL_UNLIKELY(x->bare)) x->inst = &bare; /* this thread's */
-    x->inst->exec = x;
-    x->inst->stack_limit = x->stack_limit;
-    if (x->gs && (inner || x->inst->mem_base != base_now)) set_base(x);
+    rl_instance *i = x->inst;
+    i->exec = x;
+    i->stack_limit = x->stack_limit;
     x->guest_pc = NULL;
     x->outcome = RL_OUT_DONE;
+    return RL_UNLIKELY(x->gs && (inner || i->mem_base != base_now)) ? set_base(x) : x;
 }
 
 /* Stubs keep the segment base equal to the running instance's; without a memory it may be anything. */
@@ -278,13 +280,12 @@ static inline void enter(rl_exec *x, bool inner) {
 
 /* From rl_glue_host_left, on the worker's stack: who goes on in place of x, or NULL. */
 rl_exec *rl_exec_left(rl_exec *x) {
-    if (x->outcome != RL_OUT_PARK) return NULL;
+    if (RL_UNLIKELY(x->outcome != RL_OUT_PARK)) return NULL;
     note_base(x);
     rl_exec *y = x->next(x);
-    if (!y) return NULL;
+    if (RL_UNLIKELY(!y)) return NULL;
     current = y;
-    prepare(y, false);
-    return y;
+    return prepare(y, false);
 }
 
 /* The innermost nested call that survives a trap; NULL: none does. */

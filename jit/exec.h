@@ -63,15 +63,14 @@ struct rl_exec {
     /* 56 */ void *guest_pc;  /* code address at a trap; 0 when the trap came from a host call  */
     /* 64 */ u64 *vals;       /* RL_STUB_ENTRY: arguments in, results out                        */
     /* 72 */ void *stack_limit;
-    /* 80 */ const void *retry;/* resume address inside the host stub: calls the function again  */
-    /* 88 */ u32 gs;           /* the instance runs in RL_FLAVOUR_GUARDED_GS: r13 is an ordinary callee-saved register */
+    /* 80 */ u32 gs;           /* the instance runs in RL_FLAVOUR_GUARDED_GS: r13 is an ordinary callee-saved register */
 
     u8 nested;                /* rl_nested, for the retried host function: read it by rl_exec_nested */
     bool bare;                /* inst is the thread's stand-in for none */
     struct rl_nest *nest;     /* innermost nested call, on the guest stack */
     i64 granted;              /* fuel handed out for the current slice; afterwards what it spent */
     u64 fuel_spent;           /* by all slices before */
-    /* 120 */ rl_exec_next *next; /* who goes on where this one parks; NULL: whoever called rl_exec_resume */
+    /* 112 */ rl_exec_next *next; /* who goes on where this one parks; NULL: whoever called rl_exec_resume */
     /* two cache lines up to here, which every slice uses; the rest is for calls and traps */
     rl_instance *entry_inst;  /* instance of the outermost call */
     u32 vals_cap;             /* words behind vals */
@@ -95,9 +94,9 @@ struct rl_exec {
 #define RL_EXEC_GUEST_PC 56
 #define RL_EXEC_VALS 64
 #define RL_EXEC_STACK_LIMIT 72
-#define RL_EXEC_RETRY 80
-#define RL_EXEC_GS 88
-#define RL_EXEC_NEXT 120
+#define RL_EXEC_GS 80
+#define RL_EXEC_NEXT 112
+#define RL_HOST_RESULT (-8) /* of rl_exec_finish, from the frame pointer of a host stub */
 
 /* Bytes below stack_limit that compiled code may use unchecked: leaf frames up to RL_RED_ZONE, a yield's save area
  * (all registers), a host stub's frame. */
@@ -129,6 +128,14 @@ static inline void rl_exec_settle(rl_exec *x) {
     x->granted -= x->fuel;
     x->fuel_spent += (u64)x->granted;
     if (x->fuel > 0) x->fuel = 0; /* unused fuel is not saved up; a deficit is paid back first */
+}
+
+/* The owner of x, in which a typed host function (RL_STUB_HOST) has parked, knows its result: it is not called again, and
+ * x goes on behind the call when it is resumed. An i32 has its upper half zero. */
+void rl_glue_host_done(void);
+static inline void rl_exec_finish(rl_exec *x, u64 result) {
+    *(u64 *)((u8 *)x->guest_fp + RL_HOST_RESULT) = result;
+    *(void **)x->guest_sp = (void *)rl_glue_host_done;
 }
 
 /* Tests: fill every register with rubbish before guest code goes on. */

@@ -11,7 +11,7 @@
 #define X_EXIT 44
 #define X_GUEST_FP 48
 #define X_GUEST_PC 56
-#define X_NEXT 120
+#define X_NEXT 112
 #define I_MEM_BASE 0
 #define I_MEM_BOUND 8
 #define I_EXEC 24
@@ -105,6 +105,18 @@ rl_glue_trap:
     ldp x29, x30, [sp], #96
     ret
 END(rl_glue_host_left)
+
+/* Where an exec goes on whose host function has finished without being called again (rl_exec_finish): drops the stub's frame. */
+GLOBAL(rl_glue_host_done)
+    ldur x0, [x29, #-8]
+    ldur x25, [x29, #-16]
+    ldp x23, x24, [x29, #-32]
+    ldp x21, x22, [x29, #-48]
+    ldp x19, x20, [x29, #-64]
+    mov sp, x29
+    ldp x29, x30, [sp], #16
+    ret
+END(rl_glue_host_done)
 
 /* Called from the cold path of a fuel check with every register live. Frame, upwards: the pair with the resume address,
  * 14 vectors, 19 general registers, padding. */

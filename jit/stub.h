@@ -21,7 +21,8 @@
  *            store inst, fuel, guest_fp and guest_sp, whose top word is the retry address; call C on x->host_sp, with
  *            x->outcome as rl_glue_enter found it: 0.
  *            Outcome 0: reload fuel from x->fuel, drop the frame, return. Else jump to rl_glue_host_left with r11 = x;
- *            the owner's next rl_glue_enter then arrives at the retry address. Either way r13 comes back from the
+ *            the owner's next rl_glue_enter then arrives at the retry address, or at rl_glue_host_done, which returns with a
+ *            result that is in the record's place (rl_exec_finish). Either way r13 comes back from the
  *            frame when x->gs, else from inst->mem_base (memory may have moved).
  * LEAF       like HOST, but nothing needs to survive a retry: arguments go from register to register, C keeps the
  *            callee-saved ones but r10, and memory stays where it is. Types that do not fit (floats, more than five

@@ -161,8 +161,8 @@ static void entry_stub(rl_masm *m, const rl_proto *t) {
 
 /* ---- HOST, BUILTIN, GENERIC ---- */
 
-/* Their frame, below x29: the caller's callee-saved registers, x19 lowest; the record; the slots. */
-enum { F_FUNC = -8, F_X25 = -16, F_X23 = -32, F_X21 = -48, F_X19 = -64, F_SAVES = 64 };
+/* Their frame, below x29, which rl_glue_host_done knows too: the caller's callee-saved registers, x19 lowest; the record; the slots. */
+enum { F_FUNC = RL_HOST_RESULT, F_X25 = -16, F_X23 = -32, F_X21 = -48, F_X19 = -64, F_SAVES = 64 };
 
 static rl_mem slot_at(u32 nslots, u32 slot) { return rl_mem_at(RL_REG_FP, -F_SAVES - 8 * (i32)(nslots - slot)); }
 /* word of the caller's outgoing area */
@@ -202,7 +202,6 @@ static void host_leave(rl_masm *m, i32 frame) {
     put(m, a64_adr(A64(A), (i32)(retry - rl_masm_pos(m))));
     st(m, A, rl_mem_at(RL_REG_SP, 0));
     store_state(m);
-    st(m, A, AT_EXEC(RL_EXEC_RETRY));
     st32(m, RL_OUT_DONE, AT_EXEC(RL_EXEC_OUTCOME));
     ld(m, A, AT_EXEC(RL_EXEC_HOST_SP));
     lea(m, RL_REG_SP, A, 0);

@@ -136,8 +136,8 @@ static void entry_stub(rl_masm *m, const rl_proto *t) {
 
 /* ---- HOST, BUILTIN, GENERIC ---- */
 
-/* Their frame, below rbp: the record, the caller's callee-saved registers, the slots. */
-enum { F_FUNC = -8, F_RBX = -16, F_R12 = -24, F_R10 = -32, F_R13 = -40, F_SAVES = 40 };
+/* Their frame, below rbp, which rl_glue_host_done knows too: the record, the caller's callee-saved registers, the slots. */
+enum { F_FUNC = RL_HOST_RESULT, F_RBX = -16, F_R12 = -24, F_R10 = -32, F_R13 = -40, F_SAVES = 40 };
 
 static x64_mem slot_at(u32 nslots, u32 slot) { return x64_at(RL_RBP, -F_SAVES - 8 * (i32)(nslots - slot)); }
 /* word of the caller's outgoing area */
@@ -175,9 +175,7 @@ static void host_leave(rl_masm *m, i32 frame) {
     rl_store32(p - 4, (u32)(retry - p));
     p = x64_push(p, RL_RAX);
     m->p = store_state(p);
-    p = room(m);
-    p = x64_st(p, 1, RL_RAX, x64_at(TMP, RL_EXEC_RETRY));
-    m->p = x64_ld(p, 1, RL_RSP, x64_at(TMP, RL_EXEC_HOST_SP)); /* aligned by rl_glue_enter */
+    m->p = x64_ld(room(m), 1, RL_RSP, x64_at(TMP, RL_EXEC_HOST_SP)); /* aligned by rl_glue_enter */
 }
 
 /* Arguments by the C convention, from the frame: integers after the first (context) one, floats, the rest pushed. */

@@ -92,6 +92,10 @@ static inline bool rl_mailbox_save_alone(rl_mailbox *b, rl_msg *m) {
     rl_mailbox_save(b, m);
     return true;
 }
+/* Owner, which is not parked: whether nothing has arrived. */
+static inline bool rl_mailbox_quiet(rl_mailbox *b) { return !atomic_load_explicit(&b->word, memory_order_relaxed); }
+/* While rl_alone, in place of rl_mailbox_park when the mailbox is quiet. */
+static inline void rl_mailbox_park_alone(rl_mailbox *b) { atomic_store_explicit(&b->word, RL_PARKED, memory_order_relaxed); }
 /* While rl_alone: takes the parked mark away; true: it was there, and the caller makes the owner runnable. */
 static inline bool rl_mailbox_unpark_alone(rl_mailbox *b) {
     if (atomic_load_explicit(&b->word, memory_order_relaxed) != RL_PARKED) return false;

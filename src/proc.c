@@ -70,7 +70,8 @@ static void begin_life(rl_proc *p, rl_worker *w, const rl_spawn *s) {
     p->worker = w;
     p->die_with_links = true;
     p->dying = RL_DYING_NOT;
-    p->parked = p->ready = p->wait_mail = p->known = false;
+    p->parked = p->ready = p->known = false;
+    p->wait_mail = RL_MAIL_NOT;
     p->peer = p;
     atomic_init(&p->alarmed, false); /* the last life may have ended with its alarm on the way */
     p->starting = NULL;
@@ -621,12 +622,19 @@ static u64 account(rl_proc *p) {
 
 /* ---- one goes on where another waits ---- */
 
-/* A value in the field's place in `state`. */
-#define STATE(field, value) ((u64)(value) << 8 * (offsetof(rl_proc, field) - offsetof(rl_proc, state)))
+/* Whether p waits only for messages and signals. */
+static inline bool waits_for_mail(const rl_proc *p) {
+    return p->wait_mail == RL_MAIL_ANY || (p->host.wait.deadline_ns == INT64_MAX && p->host.wait.fd < 0 && !p->host.wait.yield);
+}
 
-/* p parks and q runs, or NULL: q does not. */
+/* p parks and q runs, or NULL: it does not. */
 static __attribute__((noinline)) rl_exec *pass_on_any(rl_proc *p, rl_proc *q, i64 left) {
     rl_worker *w = p->worker;
+    if (!waits_for_mail(p) || p->dying) return NULL;
+    w->next = NULL;
+    w->ticks++;
+    w->stats.slices++;
+    q->worker = w;
     if (!ready_to_run(q)) return NULL;
     rl_exec_settle(&p->host.exec);
     account(p);
@@ -641,33 +649,33 @@ static __attribute__((noinline)) rl_exec *pass_on_any(rl_proc *p, rl_proc *q, i6
 /* Whether p, which waits for a message and nothing else, can park without more ado, and q, to which only messages came, can
  * go on likewise: as it is mostly, while one thread does it all. (With others about, they look at `known`.) */
 static inline bool both_simple(rl_proc *p, rl_proc *q) {
-    u64 matters = STATE(phase, 0xff) | STATE(dying, 0xff) | STATE(throttled, true) | STATE(parked, true) | STATE(ready, true);
-    return rl_alone() && (q->state & matters) == (STATE(phase, RL_PHASE_RUN) | STATE(parked, true) | STATE(ready, true)) &&
-           !q->armed /* then no alarm is on its way */ && !rl_mailbox_arrived(&q->mail) && !rl_mailbox_arrived(&p->mail) &&
+    return rl_alone() && waits_for_mail(p) && p->phase == RL_PHASE_RUN && !p->dying && !p->throttled &&
+           q->phase == RL_PHASE_RUN && !q->dying && q->parked && q->ready && !q->throttled &&
+           !q->armed /* then no alarm is on its way */ && rl_mailbox_quiet(&q->mail) && rl_mailbox_quiet(&p->mail) &&
            p->host.instance->mem_bound == p->memory;
 }
 
 /* The worker's loop in short, for the most frequent turn: the one that runs waits for a message, and somebody it sent
  * something goes on in its slice. Whatever else is to be done is left to the loop. */
 rl_exec *rl_proc_pass_on(rl_exec *x) {
-    rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec), *q;
+    rl_proc *p = RL_CONTAINER(x, rl_proc, host.exec);
     rl_worker *w = p->worker;
+    rl_proc *q = w->next;
     i64 left = w->budget - (x->granted - x->fuel) - RL_DISPATCH_COST;
-    if (!(q = w->next) || left <= 0 || w->ticks + 1 >= RL_LOOK_EVERY) return NULL;
-    if (p->host.wait.deadline_ns != INT64_MAX || p->host.wait.fd >= 0 || p->host.wait.yield || p->dying) return NULL;
-    w->next = NULL;
-    w->ticks++;
-    w->stats.slices++;
-    q->worker = w;
+    if (!q || left <= 0 || w->ticks + 1 >= RL_LOOK_EVERY) return NULL;
     if (RL_UNLIKELY(!both_simple(p, q))) return pass_on_any(p, q, left);
     rl_exec_settle(x);
     w->stats.fuel += (u64)x->granted;
+    w->stats.slices++;
     w->stats.parks++;
+    w->ticks++;
+    w->next = NULL;
     w->budget = left;
     w->current = q;
-    p->state = (p->state & ~(STATE(ready, true) | STATE(throttled, true))) | STATE(parked, true);
-    rl_mailbox_park(&p->mail);
-    q->state &= ~(STATE(parked, true) | STATE(ready, true));
+    p->parked = true;
+    p->ready = false;
+    rl_mailbox_park_alone(&p->mail);
+    q->parked = q->ready = false;
     rl_exec_grant(&q->host.exec, allowance(q, left));
     return &q->host.exec;
 }

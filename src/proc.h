@@ -39,6 +39,13 @@ typedef enum rl_launch {
     RL_LAUNCH_ABANDONED, /* it runs, and takes itself away at the end: the spawner is gone */
 } rl_launch;
 
+/* Whether a new message makes a parked process ready. */
+typedef enum rl_wait_mail {
+    RL_MAIL_NOT,
+    RL_MAIL_LOOK, /* it looks whether it is one that it waits for */
+    RL_MAIL_ANY,  /* any will do, nothing is saved, and the wait has no end: it is over with the first */
+} rl_wait_mail;
+
 typedef enum rl_dying { RL_DYING_NOT, RL_DYING_KILLED, RL_DYING_LINK, RL_DYING_FULL } rl_dying;
 
 /* What few processes have; made on first use. */
@@ -68,19 +75,15 @@ typedef struct rl_proc {
     rl_cold *cold;
     u64 memory;     /* bytes of linear memory as last counted */
     u64 fuel_limit; /* instructions that may be spent; UINT64_MAX: any number */
-    union {
-        struct {
-            u8 phase;       /* rl_phase */
-            u8 dying;       /* rl_dying: seen by the run loop, whatever the process does */
-            bool parked;    /* the last slice ended in a park, and the call has not been repeated */
-            bool ready;     /* it is worth repeating the call */
-            bool throttled; /* what it sends to is full: it sleeps at the end of its slice, or does */
-            bool wait_mail; /* a new saved message makes it ready */
-            bool known;     /* published: others may find it */
-            bool die_with_links;
-        };
-        u64 state; /* all of it, for comparing and setting */
-    };
+    /* how it is, in one byte: what is written in part and read as a whole soon after would wait for the store */
+    u8 phase : 3;       /* rl_phase */
+    u8 dying : 2;       /* rl_dying: seen by the run loop, whatever the process does */
+    bool parked : 1;    /* the last slice ended in a park, and the call has not been repeated */
+    bool ready : 1;     /* it is worth repeating the call */
+    bool throttled : 1; /* what it sends to is full: it sleeps at the end of its slice, or does */
+    bool known;         /* published: others may find it */
+    u8 wait_mail;       /* rl_wait_mail */
+    bool die_with_links;
     /* and the rest, of which a slice uses the first line */
     struct rl_proc *peer; /* whom it last sent something while rl_alone, or itself; may be over and another or none */
     _Atomic bool alarmed; /* alarm is on its way */

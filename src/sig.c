@@ -11,7 +11,7 @@
 
 static void save(rl_proc *p, rl_msg *m) {
     p->worker->stats.messages++;
-    p->ready |= p->wait_mail;
+    p->ready |= p->wait_mail != RL_MAIL_NOT;
     rl_mailbox_save(&p->mail, m);
 }
 
@@ -211,9 +211,25 @@ static inline void check_room(rl_worker *w, const rl_proc *p, rl_msg *m) {
     if (RL_UNLIKELY(rl_mailbox_bytes(&p->mail) >= w->rt->crowd) && m->sig == RL_SIG_DATA) crowded(w, p, m);
 }
 
+/* p, which was parked in a receive that takes anything, has received m: its call is not repeated. */
+static inline void end_receive(rl_worker *w, rl_proc *p, rl_msg *m) {
+    w->stats.messages++;
+    if (p->open) rl_msg_free(p->open);
+    p->open = m;
+    p->wait_mail = RL_MAIL_NOT;
+    p->host.wait.retry = false; /* the only note; there is no cursor */
+    p->ready = true;
+    rl_exec_finish(&p->host.exec, RL_SIG_DATA);
+    rl_sched_next(p);
+}
+
 /* The only thread does what the receiver would do with data itself; a receiver that waits for something else is not even
  * woken. False: it is not to be done like that. */
-static inline bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
+static inline __attribute__((always_inline)) bool save_alone(rl_worker *w, rl_proc *p, rl_msg *m) {
+    if (RL_LIKELY(p->wait_mail == RL_MAIL_ANY && m->sig == RL_SIG_DATA && !w->tally) && rl_mailbox_unpark_alone(&p->mail)) {
+        end_receive(w, p, m);
+        return true;
+    }
     check_room(w, p, m);
     if (RL_UNLIKELY(m->sig != RL_SIG_DATA || !rl_mailbox_save_alone(&p->mail, m))) return false;
     w->stats.messages++;

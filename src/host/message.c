@@ -180,38 +180,41 @@ static bool wait_message(rl_host *h, const void *tags, u32 n, u64 timeout, i32 *
         if (!p->dying) m = rl_mailbox_take(&p->mail, cursor(h), tags, n);
     }
     if (!m && (p->dying || (timeout && !h->wait.timed_out))) {
-        p->wait_mail = true;
+        p->wait_mail = RL_MAIL_LOOK;
         rl_host_park(h, -1, false, h->wait.retry ? h->wait.deadline_ns : rl_guest_deadline(timeout));
         return false;
     }
     if (m) put_open(p, m);
     *result = m ? m->sig : RL_TIMED_OUT;
-    p->wait_mail = false;
+    p->wait_mail = RL_MAIL_NOT;
     wait_over(h);
     return true;
 }
 
-i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
-    rl_proc *p = rl_proc_of(h);
+static __attribute__((noinline)) i32 receive_any(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
     i32 result = 0;
     const void *tags = NULL;
-    if (!ntags && p->mail.first) { /* the most frequent case */
+    if (ntags && !(tags = rl_host_range(h, (u32)tags_ptr, (u64)(u32)ntags * 8))) return 0;
+    if (!h->wait.retry || !*cursor(h)) *cursor(h) = &rl_proc_of(h)->mail.first;
+    wait_message(h, tags, (u32)ntags, (u64)timeout, &result);
+    return result;
+}
+
+i32 rl_host_message_receive(rl_host *h, i32 tags_ptr, i32 ntags, i64 timeout) {
+    rl_proc *p = rl_proc_of(h);
+    if (ntags) return receive_any(h, tags_ptr, ntags, timeout);
+    if (p->mail.first) { /* the most frequent cases: something is there */
         rl_msg *m = rl_mailbox_remove(&p->mail, &p->mail.first);
         put_open(p, m);
-        p->wait_mail = false;
+        p->wait_mail = RL_MAIL_NOT;
         wait_over(h);
         return m->sig;
     }
-    if (!ntags && (u64)timeout == RL_FOREVER && !h->wait.retry && !rl_mailbox_arrived(&p->mail)) { /* and the next */
-        *cursor(h) = &p->mail.first;
-        p->wait_mail = h->wait.retry = true; /* all else is as it is outside of waits */
-        rl_exec_park(&h->exec);
-        return 0;
-    }
-    if (ntags && !(tags = rl_host_range(h, (u32)tags_ptr, (u64)(u32)ntags * 8))) return 0;
-    if (!h->wait.retry) *cursor(h) = &p->mail.first;
-    wait_message(h, tags, (u32)ntags, (u64)timeout, &result);
-    return result;
+    if ((u64)timeout != RL_FOREVER || h->wait.retry || rl_mailbox_arrived(&p->mail)) return receive_any(h, tags_ptr, ntags, timeout);
+    p->wait_mail = RL_MAIL_ANY; /* or nothing at all */
+    h->wait.retry = true;       /* all else is as it is outside of waits */
+    rl_exec_park(&h->exec);
+    return 0;
 }
 
 i32 rl_host_message_send_receive_skip_search(rl_host *h, i64 pid, i64 tag, i64 timeout) {

@@ -231,6 +231,47 @@ static void another_goes_on_where_one_parks(void **state) {
     assert_true(pair[0].fuel_spent == pair[1].fuel_spent);
 }
 
+/* Where one parks, the other goes on with a result that nobody computed. */
+static rl_exec *other_done(rl_exec *x) {
+    rl_exec *y = &pair[x == pair];
+    if (w->calls < 2) return NULL;
+    rl_exec_finish(y, 1000u * (u32)++w->calls);
+    rl_exec_settle(x);
+    rl_exec_grant(y, 500);
+    return y;
+}
+
+static i32 never(rl_exec *x, i32 a, i64 b, double c) {
+    (void)a, (void)b, (void)c;
+    w->calls++;
+    rl_exec_park(x);
+    return 0;
+}
+
+static void parked_call_is_finished(void **state) {
+    (void)state;
+    rl_func host;
+    rl_func_host(&host, RL_STUB_HOST, (const void *)(uintptr_t)never, NULL, proto("ild", "i"), "never");
+    rl_func f[2] = { calling(&host, proto("i", "i")), calling(&host, proto("i", "i")) };
+    for (u64 round = 0; round < 4; round++) { /* both at the same place or not; registers lost or not */
+        rl_exec_poison = round & 1;
+        w->calls = 0;
+        for (u64 i = 0; i < 2; i++) {
+            rl_exec_init(&pair[i], w->stack + 32768 * i, 32768, (rl_host *)&pair[i]);
+            pair[i].next = other_done;
+            assert_int_equal(rl_exec_call(&pair[i], &f[i & round >> 1], &i), RL_OK);
+        }
+        assert_int_equal(rl_exec_resume(&pair[0], 1000), RL_EXIT_PARK);
+        assert_int_equal(rl_exec_resume(&pair[1], 1000), RL_EXIT_DONE); /* the first came back */
+        assert_int_equal(w->calls, 3);
+        assert_int_equal(rl_exec_result(&pair[0], 0), 103000);
+        rl_exec_finish(&pair[1], 1);
+        assert_int_equal(rl_exec_resume(&pair[1], 1000), RL_EXIT_DONE);
+        assert_int_equal(rl_exec_result(&pair[1], 0), 100001);
+        assert_int_equal(w->calls, 3);
+    }
+}
+
 static i32 trapping(world *host, i32 a, i64 b, double c) {
     (void)host, (void)b, (void)c;
     if (a == 1) rl_exec_trap(&w->x, RL_TRAP_EXIT);
@@ -354,6 +395,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(dropped_in_a_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(parks_and_is_called_again, setup, teardown),
         cmocka_unit_test_setup_teardown(another_goes_on_where_one_parks, setup, teardown),
+        cmocka_unit_test_setup_teardown(parked_call_is_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(host_traps, setup, teardown),
         cmocka_unit_test_setup_teardown(nested_call_returns, setup, teardown),
         cmocka_unit_test_setup_teardown(nested_traps, setup, teardown),
