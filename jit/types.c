@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "jit/regs.h"
+#include "src/base/map.h"
 
 typedef struct entry {
     struct entry *next; /* same bucket */
@@ -21,12 +22,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rl_convention convention = RL_CONVENTION;
 static entry **buckets; /* under lock, as all below */
 static u32 nbuckets, count;
-
-static u32 hash_types(u32 h, const u8 *t, u32 n) {
-    h = (h ^ n) * 0x01000193u;
-    for (u32 i = 0; i < n; i++) h = (h ^ t[i]) * 0x01000193u;
-    return h;
-}
 
 static bool grow(void) {
     u32 n = nbuckets ? nbuckets * 2 : 256;
@@ -88,8 +83,7 @@ static entry *make(const u8 *params, u32 nparams, const u8 *results, u32 nresult
 }
 
 rl_proto *rl_proto_intern(const u8 *params, u32 nparams, const u8 *results, u32 nresults) {
-    u32 h = hash_types(hash_types(0x811c9dc5u, params, nparams), results, nresults);
-    h ^= h >> 15;
+    u32 h = (u32)(rl_hash_bytes(params, nparams) * 31 + rl_hash_bytes(results, nresults));
     pthread_mutex_lock(&lock);
     entry *e = NULL;
     if (count >= nbuckets && !grow()) goto out;

@@ -6,7 +6,9 @@
  * them all. Chained buckets were not taken: they cost an allocation and a miss per entry. */
 #include "src/base/map.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 /* Adds a key that is not there; there is room. */
 static void add(rl_map *m, rl_map_slot new) {
@@ -63,12 +65,27 @@ void rl_map_fini(rl_map *m) {
     *m = (rl_map){ 0 };
 }
 
+/* What the kernel gave this program at its start; the same for all threads, so a race stores the same. */
+static u64 secret(void) {
+    static _Atomic u64 known;
+    u64 s = atomic_load_explicit(&known, memory_order_relaxed);
+    if (RL_UNLIKELY(!s)) {
+        const u8 *bytes = (const u8 *)getauxval(AT_RANDOM);
+        s = (bytes ? rl_load64(bytes) * 0x9e3779b97f4a7c15u ^ rl_load64(bytes + 8) : 0) | 1;
+        atomic_store_explicit(&known, s, memory_order_relaxed);
+    }
+    return s;
+}
+
+static u64 mix(u64 a, u64 b) {
+    __extension__ unsigned __int128 p = (unsigned __int128)a * b;
+    return (u64)p ^ (u64)(p >> 64);
+}
+
 u64 rl_hash_bytes(const void *p, size_t n) {
     const u8 *b = p;
-    u64 h = 0x9e3779b97f4a7c15u ^ n;
-    for (; n >= 8; n -= 8, b += 8) h = (h ^ rl_load64(b)) * 0xff51afd7ed558ccdu, h ^= h >> 32;
-    u64 tail = 0;
+    u64 s = secret(), h = s ^ n, tail = 0;
+    for (; n >= 8; n -= 8, b += 8) h = mix(h ^ rl_load64(b), s ^ 0xff51afd7ed558ccdu);
     memcpy(&tail, b, n);
-    h = (h ^ tail) * 0xc4ceb9fe1a85ec53u;
-    return h ^ h >> 29;
+    return mix(h ^ tail ^ 0x9e3779b97f4a7c15u, s ^ 0xc4ceb9fe1a85ec53u);
 }

@@ -44,7 +44,8 @@ void rl_map_fini(rl_map *m);
 #define RL_MAP_EACH(m, s) \
     for (rl_map_slot *s = (m)->slots; s && s != (m)->slots + (m)->cap; s++) if (s->val)
 
-/* For keys that are not numbers. */
+/* For keys that are not numbers. Guests choose them (names, types of functions), so the hash depends on a secret of this run:
+ * else a program could fill one place with all it has, and hold up everyone behind the lock of a table. */
 u64 rl_hash_bytes(const void *p, size_t n);
 
 #endif

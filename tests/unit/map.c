@@ -1,6 +1,7 @@
 /* The hash map against a plain array, through random puts and deletes with many collisions. */
 #include "src/base/map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/unit/test.h"
@@ -64,8 +65,20 @@ static void hashes_differ(void **state) {
     assert_true(rl_hash_bytes("", 0) == rl_hash_bytes("", 0));
 }
 
-int main(void) {
+/* Another run of this program hashes the same bytes to something else. */
+static void hashes_are_secret(void **state) {
+    (void)state;
+    char text[32];
+    FILE *f = popen("exec /proc/$PPID/exe hash 2>/dev/null", "r");
+    bool said = f && fgets(text, sizeof text, f);
+    if (f) pclose(f);
+    if (!said) skip(); /* emulated: the file that runs is the emulator */
+    assert_true(strtoull(text, NULL, 10) != rl_hash_bytes("a name", 6));
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && !strcmp(argv[1], "hash")) return printf("%llu\n", (unsigned long long)rl_hash_bytes("a name", 6)) < 0;
     const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(long_rows),
-                                        cmocka_unit_test(hashes_differ) };
+                                        cmocka_unit_test(hashes_differ), cmocka_unit_test(hashes_are_secret) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
