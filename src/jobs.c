@@ -4,8 +4,10 @@
  * tell. Finished jobs are told through a stack of the worker (w->told) that it empties when it looks at timers, because
  * only workers may make processes runnable. The pool outlives its runtime when a job does not end soon: threads are
  * detached and the last one frees it. A job that takes long gives way in the middle (rl_job_breathe): it queues with its
- * thread, so that endless ones share the threads that run with all others, in turn. To wait for a name server at the end
- * of a program was not taken. */
+ * thread, so that endless ones share the threads that run with all others. New ones and those that rest take turns, so what
+ * is short is done soon however many rest. When a new one can have no thread, the job that has run longest is ended for it:
+ * nobody keeps others out. To wait for a name server at the end of a program was not taken; nor to refuse the new one, as
+ * then whoever came first would have all threads. */
 #include "src/jobs.h"
 
 #include <errno.h>
@@ -21,12 +23,20 @@
 #define IDLE_SECONDS 5   /* without work, then a thread ends */
 #define LAST_MS 100      /* that running jobs have when their runtime ends, before they are left to themselves */
 
+/* The queue: first in, first out, each. */
+typedef enum rl_line_kind { RL_LINE_NEW, RL_LINE_RESTING, RL_LINES } rl_line_kind;
+typedef struct rl_line {
+    rl_job *first, **last;
+} rl_line;
+
 typedef struct rl_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, gone;
-    rl_job *first, **last;
+    rl_line lines[RL_LINES];
+    rl_line_kind turn; /* whose it is, if somebody waits there */
     u32 threads, idle, resting; /* the rest runs: RL_JOB_THREADS at most, but for those given up while they rested */
     u32 queued;                 /* jobs, those that rest among them; as many idle threads, at most, have been told */
+    u32 ending;                 /* jobs evicted that still run */
     bool closed; /* no job comes any more */
     bool left;   /* nor anybody: the last thread frees it */
 } rl_pool;
@@ -43,7 +53,7 @@ rl_pool *rl_pool_new(void) {
     pthread_cond_init(&p->work, &attr);
     pthread_cond_init(&p->gone, &attr);
     pthread_condattr_destroy(&attr);
-    p->last = &p->first;
+    for (u32 i = 0; i < RL_LINES; i++) p->lines[i].last = &p->lines[i].first;
     return p;
 }
 
@@ -77,26 +87,35 @@ void rl_pool_free(rl_pool *p) {
     leave(p);
 }
 
+static rl_line_kind line_of(const rl_job *j) { return j->resume ? RL_LINE_RESTING : RL_LINE_NEW; }
+
+static rl_job *first(const rl_pool *p) {
+    rl_job *j = p->lines[p->turn].first;
+    return j ? j : p->lines[!p->turn].first;
+}
+
 static void unqueue(rl_pool *p, rl_job *j) {
     *j->at = j->next;
     if (j->next) j->next->at = j->at;
-    else p->last = j->at;
+    else p->lines[line_of(j)].last = j->at;
     j->at = NULL;
     p->queued--;
 }
 
 static void enqueue(rl_pool *p, rl_job *j) {
+    rl_line *l = &p->lines[line_of(j)];
     j->next = NULL;
-    j->at = p->last;
-    *p->last = j;
-    p->last = &j->next;
+    j->at = l->last;
+    *l->last = j;
+    l->last = &j->next;
     p->queued++;
 }
 
 static u32 running(const rl_pool *p) { return p->threads - p->idle - p->resting; }
 
-/* j, no longer queued, goes on by its own thread. */
+/* j, which rests, goes on by its own thread. */
 static void resume(rl_pool *p, rl_job *j) {
+    unqueue(p, j);
     pthread_cond_signal(j->resume);
     j->resume = NULL;
     p->resting--;
@@ -108,9 +127,11 @@ static rl_job *next_job(rl_pool *p) {
     rl_job *j = NULL;
     p->idle++;
     for (int e = 0; !j;) {
-        if (p->first && running(p) < RL_JOB_THREADS) {
-            unqueue(p, j = p->first);
-            if (j->resume) resume(p, j), j = NULL;
+        if (first(p) && running(p) < RL_JOB_THREADS) {
+            j = first(p);
+            p->turn = !line_of(j);
+            if (!j->resume) unqueue(p, j);
+            else resume(p, j), j = NULL;
         } else if (p->closed || e == ETIMEDOUT) {
             break;
         } else {
@@ -147,6 +168,7 @@ static void *work(void *arg) {
         pthread_mutex_unlock(&p->lock);
         j->run(j);
         pthread_mutex_lock(&p->lock);
+        p->ending -= j->evicted;
         if (!j->abandoned) {
             tell(j);
             continue;
@@ -222,7 +244,8 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop_job
     j->worker = p->worker;
     j->at = NULL;
     j->resume = NULL;
-    j->abandoned = false;
+    j->abandoned = j->evicted = false;
+    j->breaths = 0;
     atomic_init(&j->done, false);
     j->wake = c ? rl_msg_new(RL_SIG_JOB_DONE, 0, p->id) : NULL;
     if (!j->wake) {
@@ -251,6 +274,8 @@ void rl_job_leave(rl_pool *p, rl_job *j, void (*drop_job)(rl_job *j)) {
     j->at = NULL;
     j->resume = NULL;
     j->abandoned = true;
+    j->evicted = false;
+    j->breaths = 0;
     if (!queue(p, j)) drop(j);
 }
 
@@ -281,8 +306,8 @@ void rl_job_abandon(rl_job *j) {
     pthread_mutex_lock(&p->lock);
     /* relaxed: under the lock that orders it */
     bool runs = j->resume || (!j->at && !atomic_load_explicit(&j->done, memory_order_relaxed));
-    if (j->at) unqueue(p, j);
     if (j->resume) resume(p, j); /* one more than may run, but it ends soon */
+    else if (j->at) unqueue(p, j);
     if (runs) {
         j->abandoned = true;
         if (j->cancel) j->cancel(j);
@@ -291,18 +316,31 @@ void rl_job_abandon(rl_job *j) {
     if (!runs) drop(j);
 }
 
-/* Under the lock: gives this thread's place to whoever is first in the queue, or, when no thread can be had for that one,
- * to the first that rests there. False: to nobody. */
-static bool give_place(rl_pool *p) {
-    rl_job *j = p->first;
+/* Under the lock: ends the job that has run longest, of those that rest and self, for a new one. One at a time. */
+static void evict_one(rl_pool *p, rl_job *self) {
+    rl_job *longest = self;
+    if (p->ending) return;
+    for (rl_job *j = p->lines[RL_LINE_RESTING].first; j; j = j->next)
+        if (j->breaths > longest->breaths) longest = j;
+    longest->evicted = true;
+    p->ending++;
+    if (longest->resume) resume(p, longest); /* one more than may run, but it ends soon */
+}
+
+/* Under the lock: gives the place of this thread, which runs self, to whose turn it is, or, when no thread can be had for
+ * that one, to the first that rests. False: to nobody. */
+static bool give_place(rl_pool *p, rl_job *self) {
+    rl_job *j = first(p);
     if (!j || running(p) < RL_JOB_THREADS) return false; /* nobody waits, or there is room for them */
+    p->turn = !line_of(j);
     if (!j->resume && (p->idle || add_thread(p))) {
+        p->turn = RL_LINE_NEW;
         pthread_cond_signal(&p->work);
         return true;
     }
-    while (j && !j->resume) j = j->next;
-    if (!j) return false;
-    unqueue(p, j);
+    if (!j->resume) evict_one(p, self);
+    j = p->lines[RL_LINE_RESTING].first;
+    if (!j || self->evicted) return false;
     resume(p, j);
     return true;
 }
@@ -310,7 +348,8 @@ static bool give_place(rl_pool *p) {
 bool rl_job_breathe(rl_job *j) {
     rl_pool *p = j->pool;
     pthread_mutex_lock(&p->lock);
-    if (!j->abandoned && give_place(p)) {
+    j->breaths++;
+    if (!j->abandoned && !j->evicted && give_place(p, j)) {
         pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
         p->resting++;
         j->resume = &cond;
@@ -318,7 +357,7 @@ bool rl_job_breathe(rl_job *j) {
         while (j->resume) pthread_cond_wait(&cond, &p->lock);
         pthread_cond_destroy(&cond);
     }
-    bool wanted = !j->abandoned;
+    bool wanted = !j->abandoned && !j->evicted;
     pthread_mutex_unlock(&p->lock);
     return wanted;
 }

@@ -31,7 +31,7 @@ struct rl_rt;
 struct rl_worker;
 
 #define RL_JOB_THREADS 16u /* most that run at a time, of one runtime */
-#define RL_JOB_STACKS 256u /* most that there are: the others rest in the middle of a job */
+#define RL_JOB_STACKS 256u /* most that there are: the others rest in the middle of a job. A new one is given one in any case */
 
 typedef struct rl_job {
     /* run: on a thread of the pool; may block; touches only what the job owns. drop: releases the job and all it owns;
@@ -47,7 +47,9 @@ typedef struct rl_job {
     struct rl_pool *pool;
     struct rl_worker *worker;  /* that will be told */
     rl_msg *wake;              /* what it will be told, made beforehand so that it cannot fail */
+    u32 breaths;               /* so often it breathed */
     bool abandoned;
+    bool evicted;              /* given up by the pool, while its process waits */
     _Atomic bool done;
 } rl_job;
 
@@ -59,8 +61,9 @@ void rl_job_start(rl_host *h, rl_job *j, void (*run)(rl_job *j), void (*drop)(rl
  * once, the process parks and the call will be repeated, or it traps; or, with h->wait.timed_out set, the deadline passed and the
  * job was given up: say so to the guest after rl_host_done. The deadline of the first call counts; INT64_MAX: none. */
 rl_job *rl_job_wait(rl_host *h, i64 deadline_ns);
-/* For a run that takes long, every now and then: when jobs wait and all threads are busy, it rests behind them. False: j was
- * given up, end soon. */
+/* For a run that takes long, every now and then, after like amounts of work: when jobs wait and all threads are busy, it rests
+ * behind them. False: end soon, as its process is gone, or as too many take long: of those the one that has breathed most is
+ * ended for one that has not begun. Its process is told as usual. */
 bool rl_job_breathe(rl_job *j);
 /* Gives j up, wherever it is: it is dropped, now or at its end. NULL is fine. */
 void rl_job_abandon(rl_job *j);

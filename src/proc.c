@@ -734,6 +734,23 @@ bool rl_proc_pend(rl_proc *p, void *object, void (*drop)(void *)) {
     return true;
 }
 
+u64 rl_proc_fuel_left(const rl_proc *p) {
+    const rl_exec *x = &p->host.exec;
+    if (p->fuel_limit == UINT64_MAX) return UINT64_MAX;
+    u64 spent = x->fuel_spent + (u64)(x->granted - x->fuel);
+    return p->fuel_limit - RL_MIN(spent, p->fuel_limit);
+}
+
+void rl_proc_spend(rl_proc *p, u64 fuel) {
+    rl_exec *x = &p->host.exec;
+    x->fuel_spent += fuel;
+    p->worker->stats.fuel += fuel;
+    i64 left = (i64)RL_MIN(rl_proc_fuel_left(p), INT64_MAX), over = x->fuel - left;
+    if (over <= 0) return;
+    x->fuel -= over; /* this slice is shorter */
+    x->granted -= over;
+}
+
 void rl_proc_error(rl_proc *p, u64 *id, const char *text) {
     u64 bytes = strlen(text) + 1;
     *id = 0;

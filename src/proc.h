@@ -200,6 +200,11 @@ static inline void *rl_proc_unpend(rl_proc *p) {
     if (o) p->cold->pending = NULL;
     return o;
 }
+/* Instructions that p may still spend; UINT64_MAX: any number. In a host call. */
+u64 rl_proc_fuel_left(const rl_proc *p);
+/* So many more count as spent by p, for what was done for it elsewhere; if that is all it had, it traps at its next check. In
+ * a host call. */
+void rl_proc_spend(rl_proc *p, u64 fuel);
 /* Registers the text as an error of p; *id is its id. On failure p traps. */
 void rl_proc_error(rl_proc *p, u64 *id, const char *text);
 void rl_proc_drop_error(rl_proc *p, u64 id);

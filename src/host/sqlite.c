@@ -39,6 +39,7 @@ typedef struct work {
     statement *s;   /* STEP, RESET, FINALIZE; PREPARE: out, or NULL after a failure */
     int rc;
     u32 len;
+    u64 fuel, most; /* spent, in instructions; what the process has left */
     char why[200];  /* when it failed */
     char text[];    /* with a NUL behind it */
 } work;
@@ -116,6 +117,7 @@ static bool start(rl_host *h, connection *c, statement *s, const char *text, u32
     w->len = len;
     if (len) memcpy(w->text, text, len);
     w->c = c;
+    w->most = rl_proc_fuel_left(rl_proc_of(h));
     w->job.cancel = work_cancel;
     /* relaxed: a reference more, of one that is held */
     atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
@@ -123,10 +125,16 @@ static bool start(rl_host *h, connection *c, statement *s, const char *text, u32
     return true;
 }
 
-/* The work once it is done; NULL: return at once. */
+/* The work once it is done and paid for; NULL: return at once. */
 static work *wait(rl_host *h) {
     rl_job *j = rl_job_wait(h, INT64_MAX);
-    return j ? RL_CONTAINER(j, work, job) : NULL;
+    work *w = j ? RL_CONTAINER(j, work, job) : NULL;
+    if (!w || (w->most && !w->fuel)) return w;
+    rl_proc_spend(rl_proc_of(h), w->fuel);
+    if (w->fuel < w->most) return w;
+    work_drop(j);
+    rl_exec_trap(&h->exec, RL_TRAP_FUEL);
+    return NULL;
 }
 
 static void note_error(work *w) { snprintf(w->why, sizeof w->why, "%s", rl_sql.errmsg(w->c->db)); }
@@ -144,12 +152,17 @@ static int authorize(void *env, int action, const char *a, const char *b, const 
     return SQLITE_OK;
 }
 
-#define BREATH 20000 /* instructions of SQLite's between two; about a millisecond */
+#define BREATH 20000        /* instructions of SQLite's between two; a quarter of a millisecond if they are small ones */
+#define BREATH_FUEL 1000000 /* what they cost: as many as compiled code gets through in that time, about. SQLite counts the
+                               instructions of each statement from its first run on, so the same calls always cost the same */
 
-/* Long queries give way to others, and one whose process is gone ends even if the interruption came before it began. */
+/* Long queries cost fuel and give way to others, and one whose process is gone ends even if the interruption came before it
+ * began. */
 static int breathe(void *env) {
-    connection *c = env;
-    return c->now && !rl_job_breathe(&c->now->job);
+    work *w = ((connection *)env)->now;
+    if (!w) return 0;
+    w->fuel += RL_MIN(BREATH_FUEL, w->most - w->fuel);
+    return w->fuel == w->most || !rl_job_breathe(&w->job);
 }
 
 static void run_open(work *w) {

@@ -30,10 +30,18 @@ static void last_error(int64_t db, const char *label, int rc) {
     SAY("%s: %d, %.*s", label, rc, (int)at[6], at + 14);
 }
 
-RILLE_ENTRY(endless)(int64_t unused) {
-    (void)unused;
-    execute(open_db(":memory:"), "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n");
-    SAY("the query came to its end");
+#define NUMBERS "with recursive n(i) as (select 1 union all select i + 1 from n%s) select count(*) from n"
+static const char *numbers(const char *limit) {
+    static char text[200];
+    snprintf(text, sizeof text, NUMBERS, limit);
+    return text;
+}
+
+RILLE_ENTRY(endless)(int64_t crowd) {
+    int64_t db = open_db(":memory:");
+    int rc = execute(db, numbers(""));
+    if (!crowd) SAY("the query came to its end");
+    else if (rc != 9) last_error(db, "evicted", rc);
 }
 
 int main(int argc, char **argv) {
@@ -49,6 +57,20 @@ int main(int argc, char **argv) {
         SAY("killed");
         SAY("mine: %d", step(db, "select 1"));
         getchar();
+    } else if (!strcmp(scene, "crowd")) {
+        int64_t p[500], db = open_db(":memory:");
+        for (int i = 0; i < number; i++) p[i] = rille_spawn("endless", 1);
+        rille_sleep(1000);
+        for (int i = 0; i < 3; i++) SAY("mine: %d", step(db, "select 1"));
+        int left = 0;
+        for (int i = 0; i < number; i++) left += rille_process_exists(p[i]);
+        SAY("left: %d", left);
+    } else if (!strcmp(scene, "execute")) {
+        SAY("executed: %d", execute(open_db(":memory:"), numbers(argv[2])));
+        for (int i = 0; i < 1000; i++) argc += i;
+        SAY("more");
+    } else if (!strcmp(scene, "step")) {
+        SAY("stepped: %d", step(open_db(":memory:"), numbers(argv[2])));
     } else if (!strcmp(scene, "full")) {
         char path[200], bytes[4096] = {0};
         snprintf(path, sizeof path, "%s/data.db", argv[2]);
