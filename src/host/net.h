@@ -86,6 +86,11 @@ int rl_sock_accept(rl_sock *s, rl_addr *peer);
  * EINPROGRESS wait for writing and call again, else an errno. */
 int rl_sock_connect(rl_sock **s, const rl_addr *a);
 
+/* After a call that moved n bytes: takes from the slice of the process for the bytes, and from the turn of those that were
+ * woken what a system call costs, so that whoever computes or accepts connections beside busy ones has turns as long. */
+#define RL_CALL_COST 5000 /* instructions: a microsecond and a half, which is little */
+void rl_sock_charge(rl_host *h, u64 n);
+
 /* send and recv on an rl_sock, for calls that do not park themselves. */
 ssize_t rl_sock_send(void *s, const void *p, size_t n);
 ssize_t rl_sock_recv(void *s, void *p, size_t n);

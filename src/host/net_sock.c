@@ -137,6 +137,11 @@ ssize_t rl_sock_recv(void *sock, void *p, size_t n) {
     return got;
 }
 
+void rl_sock_charge(rl_host *h, u64 n) {
+    rl_exec_tax(&h->exec, n);
+    rl_proc_of(h)->worker->budget -= RL_CALL_COST;
+}
+
 bool rl_sock_slices(rl_host *h, i32 ptr, i32 count, struct iovec *v, int *n) {
     const u8 *p = rl_host_range(h, (u32)ptr, (u64)(u32)count * 8);
     *n = 0;

@@ -103,7 +103,7 @@ static i32 moved(rl_host *h, rl_sock *s, i32 out, ssize_t n, u8 more, u8 tried) 
     if (more) rl_sched_more(&s->watch, more, tried);
     rl_host_done(h);
     if (n < 0) return rl_net_failed(h, out, error);
-    rl_exec_tax(&h->exec, (u64)n);
+    rl_sock_charge(h, (u64)n);
     rl_guest_put64(h, out, (u64)n);
     return 0;
 }

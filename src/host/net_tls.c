@@ -460,7 +460,7 @@ static i32 outcome(rl_host *h, rl_sock *s, rl_tls_state state, u64 n, rl_sock_ti
     if (state == RL_TLS_READ || state == RL_TLS_WRITE) return rl_sock_wait(h, s, state == RL_TLS_WRITE, rl_sock_timeout(s, timer));
     rl_host_done(h);
     if (state == RL_TLS_FAILED) return rl_guest_error(h, out, why);
-    rl_exec_tax(&h->exec, n);
+    rl_sock_charge(h, n);
     rl_guest_put64(h, out, n);
     return 0;
 }

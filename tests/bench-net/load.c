@@ -6,8 +6,9 @@
  * echo: 64 bytes, which come back. http: a GET with keep-alive, answered with a Content-Length. churn: as echo, but with
  * a new connection for every request. idle: every connection echoes once and stays, until standard input ends; prints
  * "idle". Else prints requests a second, the 50th and 99th percentile of the answers' times in microseconds, and the most
- * answers, in multiples of CONNECTIONS, that others got while one waited: "requests REQS p50 US p99 US total N turns T". A
- * fair server's turns are hardly more than one, on a busy machine too. Nothing counts before every connection had an answer. */
+ * answers, in multiples of CONNECTIONS, that others got while one waited: "requests REQS p50 US p99 US total N turns T begin
+ * B". A fair server's turns are hardly more than one, on a busy machine too. Nothing counts before every connection had an
+ * answer, but B: how many there were by then, in multiples of CONNECTIONS. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +31,7 @@ static size_t request_len;
 static bool http, churn, idle;
 static int epoll;
 static int served; /* connections that had an answer */
+static double begin;
 static uint64_t longest, requests, buckets[64 * 64]; /* times: 64 steps per power of two of nanoseconds */
 
 typedef struct conn {
@@ -88,9 +90,12 @@ static void open_one(conn *c) {
 
 static void finish(conn *c) {
     if (requests - c->before > longest) longest = requests - c->before;
-    served += !c->served;
-    c->served = true;
     record(now() - c->start);
+    if (!c->served) {
+        c->served = true;
+        served++;
+        begin = (double)requests / served;
+    }
     if (churn) {
         struct linger hard = {1, 0}; /* no port is left in TIME_WAIT */
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
@@ -158,7 +163,7 @@ int main(int argc, char **argv) {
         int n = epoll_wait(epoll, ev, 256, 100);
         for (int i = 0; i < n; i++) ready(ev[i].data.ptr);
     }
-    printf("requests %.0f p50 %.1f p99 %.1f total %llu turns %.2f\n", (double)requests / ((double)(now() - start) / 1e9), percentile(0.5),
-           percentile(0.99), (unsigned long long)requests, (double)longest / count);
+    printf("requests %.0f p50 %.1f p99 %.1f total %llu turns %.2f begin %.2f\n", (double)requests / ((double)(now() - start) / 1e9), percentile(0.5),
+           percentile(0.99), (unsigned long long)requests, (double)longest / count, begin);
     return 0;
 }
