@@ -29,6 +29,14 @@ struct rl_proc *rl_pid_any(rl_pids *t) {
     return NULL;
 }
 
+void rl_pids_fit(rl_pids *t) {
+    for (u32 i = 0; i < RL_PID_SHARDS; i++) {
+        rl_pid_hold(t, i);
+        rl_map_fit(&t->shards[i].map);
+        rl_pid_release(t, i);
+    }
+}
+
 void rl_pids_fini(rl_pids *t) {
     for (u32 i = 0; i < RL_PID_SHARDS; i++) rl_map_fini(&t->shards[i].map);
 }

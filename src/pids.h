@@ -34,6 +34,8 @@ rl_err rl_pid_add(rl_pids *t, u64 id, struct rl_proc *p);
 void rl_pid_remove(rl_pids *t, u64 id);
 /* Any process; NULL: none is left. For taking all away, at the end: nothing is added any more. One thread only. */
 struct rl_proc *rl_pid_any(rl_pids *t);
+/* Gives back what a crowd took. Any thread. */
+void rl_pids_fit(rl_pids *t);
 void rl_pids_fini(rl_pids *t);
 
 #endif

@@ -116,6 +116,8 @@ static rl_err start_root(rl_rt *rt, rl_module *m, rl_conf *conf, rl_diag *d) {
 }
 
 static void clear(rl_rt *rt) {
+    rt->stacks.keep = rt->deep_stacks.keep = UINT32_MAX;
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_slots_end(&rt->workers[i].slots);
     for (rl_proc *p; (p = rl_pid_any(&rt->pids));) rl_proc_free(p);
     if (rl_rt_started(rt)) rl_wheel_disarm(&rt->workers->wheel, &rt->deadline);
     for (u32 i = 0; i < rl_rt_started(rt); i++) {

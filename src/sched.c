@@ -368,6 +368,10 @@ static void look_at_all(rl_worker *w, bool idle, bool wait) {
     w->ticks = 0;
     i64 timeout = run_timers(w, idle, &any);
     if (any) wait = false;
+    if (wait && !w->rt->seeded) { /* where a clock decides, the same seed would not do the same */
+        i64 again = rl_tidy_up(w);
+        if (again != INT64_MAX && (timeout < 0 || again < timeout)) timeout = again;
+    }
     if (!wait && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) return;
     w->stats.polls++;
     if (RL_UNLIKELY(wait && w->rt->seeded)) pass_time(w, timeout);

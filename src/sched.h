@@ -14,6 +14,7 @@
 #include "src/spare.h"
 #include "src/stack.h"
 #include "src/tally.h"
+#include "src/tidy.h"
 
 typedef enum rl_event {
 #define EVENT(name) RL_EVENT_##name,
@@ -73,6 +74,7 @@ typedef struct rl_worker {
     rl_slots slots;
     rl_proc *current;  /* whose guest code runs; NULL: nobody's */
     rl_spares spares;
+    rl_tidy tidy;
     void *scratch;     /* of host functions, RL_SCRATCH bytes; made on first use */
     u32 seed;          /* whom to steal from first */
     rl_rt_stats stats; /* but what the runtime counts for all */
@@ -99,6 +101,7 @@ struct rl_rt {
     _Atomic u64 memory, memory_peak; /* bytes; rl_rt_memory */
     _Atomic u64 orphans;       /* bytes of delayed messages whose starters are gone */
     _Atomic bool orphans_told; /* that there were too many */
+    _Atomic(struct rl_worker *) tidier; /* who tidies up the pools; NULL: nobody */
     struct rl_pool *pool;      /* of threads that run jobs */
     _Atomic bool stop;
     _Atomic int status;        /* exit status of the run, once stop is set; -1 before */

@@ -27,6 +27,7 @@ typedef struct rl_slot_group {
     u8 *base;
     struct rl_slot_class *class;
     u32 clean, dirty; /* bit per slot; neither: in use */
+    u32 warm;         /* may have pages: was handed out since all were given back */
     bool in_ready, in_dirty;
 } rl_slot_group;
 
@@ -165,18 +166,25 @@ static rl_slot_group *pop_dirty(struct rl_slot_class *c) {
     return g;
 }
 
-/* All of g is free and at least one slot of it dirty: its pages go back. */
-static void give_back(rl_slots *s, rl_slot_group *g) {
-    struct rl_slot_class *c = g->class;
-    rl_os_discard(g->base, c->size * c->per_group);
-    s->cleaned += (u32)__builtin_popcount(g->dirty);
-    c->ndirty -= (u32)__builtin_popcount(g->dirty);
-    g->clean |= g->dirty;
-    g->dirty = 0;
+/* Nothing of g is there: others are to be taken first. */
+static void make_cold(struct rl_slot_class *c, rl_slot_group *g) {
     if (g->in_ready) return;
     g->in_ready = true;
     g->next_ready = c->cold;
     c->cold = g;
+}
+
+/* All of g is free and at least one slot of it dirty: its pages go back. */
+static void give_back(rl_slots *s, rl_slot_group *g) {
+    struct rl_slot_class *c = g->class;
+    rl_os_discard(g->base, c->size * c->per_group);
+    c->warm -= (u32)__builtin_popcount(g->warm);
+    g->warm = 0;
+    s->cleaned += (u32)__builtin_popcount(g->dirty);
+    c->ndirty -= (u32)__builtin_popcount(g->dirty);
+    g->clean |= g->dirty;
+    g->dirty = 0;
+    make_cold(c, g);
 }
 
 static bool map_chunk(struct rl_slot_class *c) {
@@ -235,6 +243,9 @@ static u8 *get_slot(rl_slots *s, u64 bytes, u64 *capacity) {
     if (!g) return NULL;
     u32 slot = (u32)__builtin_ctz(g->clean);
     g->clean &= g->clean - 1;
+    c->warm += !(g->warm >> slot & 1);
+    g->warm |= 1u << slot;
+    if (++c->used > c->most) c->most = c->used;
     *capacity = c->size;
     return g->base + slot * c->size;
 }
@@ -251,6 +262,7 @@ static void put_slot(rl_slots *s, u8 *base, u64 capacity) {
     while (c->size != capacity) c++;
     rl_slot_group *g = group_of(c, base);
     g->dirty |= 1u << ((u64)(base - g->base) / c->size);
+    c->used--;
     if (++c->ndirty > c->keep && (g->dirty | g->clean) == (u32)((1ull << c->per_group) - 1)) {
         give_back(s, g);
         return;
@@ -262,19 +274,95 @@ static void put_slot(rl_slots *s, u8 *base, u64 capacity) {
     c->dirty_last = &g->next_dirty;
 }
 
+/* ---- tidying up ---- */
+
+#define FEW_BYTES (4u << 20) /* address space of free slots of a class that keep their pages however long nothing happens */
+#define TRIM_GROUPS 32u      /* looked at with success in one go: some hundred microseconds */
+
+/* Free slots that may have pages and are more than a few, and than there were in use at one time. */
+static u32 surplus(const struct rl_slot_class *c, bool ever) {
+    u32 needed = (u32)(FEW_BYTES / c->size) + (ever ? c->most : c->used);
+    return c->warm > needed ? c->warm - needed : 0;
+}
+
+/* Free neighbours go in one system call. */
+static void trim_group(rl_slots *s, rl_slot_group *g) {
+    struct rl_slot_class *c = g->class;
+    u32 there = g->clean | g->dirty, n = c->per_group;
+    for (u32 i = 0, run; i < n; i += run) {
+        bool is_free = there >> i & 1;
+        for (run = 1; i + run < n && (there >> (i + run) & 1) == is_free; run++) {}
+        if (is_free) rl_os_discard(g->base + i * c->size, run * c->size);
+    }
+    s->cleaned += (u32)__builtin_popcount(g->dirty);
+    c->ndirty -= (u32)__builtin_popcount(g->dirty);
+    c->warm -= (u32)__builtin_popcount(g->warm & there);
+    g->warm &= ~there;
+    g->clean = there;
+    g->dirty = 0;
+    if (there == (u32)((1ull << n) - 1)) make_cold(c, g);
+    else make_ready(c, g);
+}
+
+/* From the end, where the slots lie that were needed last. True: there is more to do. */
+static bool trim_class(rl_slots *s, struct rl_slot_class *c, u32 *left) {
+    for (rl_slot_chunk *k = c->chunks; k; k = k->next)
+        for (u32 i = k->ngroups; i-- > 0;) {
+            if (!surplus(c, true)) return false;
+            rl_slot_group *g = &k->groups[i];
+            if (!(g->warm & (g->clean | g->dirty))) continue;
+            if (!*left) return true;
+            --*left;
+            trim_group(s, g);
+        }
+    return false;
+}
+
+static void lock(rl_slots *s) {
+    if (s->shared) pthread_mutex_lock(&s->lock);
+}
+static void unlock(rl_slots *s) {
+    if (s->shared) pthread_mutex_unlock(&s->lock);
+}
+
+bool rl_slots_full(rl_slots *s) {
+    bool full = false;
+    lock(s);
+    for (u32 i = 0; i < RL_SLOT_CLASSES; i++) full |= surplus(&s->classes[i], false) != 0;
+    unlock(s);
+    return full;
+}
+
+void rl_slots_mark(rl_slots *s) {
+    lock(s);
+    for (u32 i = 0; i < RL_SLOT_CLASSES; i++) s->classes[i].most = s->classes[i].used;
+    unlock(s);
+}
+
+bool rl_slots_trim(rl_slots *s) {
+    u32 left = TRIM_GROUPS;
+    bool more = false;
+    lock(s);
+    for (u32 i = 0; i < RL_SLOT_CLASSES && !more; i++) more = trim_class(s, &s->classes[i], &left);
+    unlock(s);
+    return more;
+}
+
+/* ---- as a source ---- */
+
 static u8 *get(rl_memory_source *source, u64 bytes, u64 *capacity) {
     rl_slots *s = (rl_slots *)source;
-    if (s->shared) pthread_mutex_lock(&s->lock);
+    lock(s);
     u8 *base = get_slot(s, bytes, capacity);
-    if (s->shared) pthread_mutex_unlock(&s->lock);
+    unlock(s);
     return base;
 }
 
 static void put(rl_memory_source *source, u8 *base, u64 capacity) {
     rl_slots *s = (rl_slots *)source;
-    if (s->shared) pthread_mutex_lock(&s->lock);
+    lock(s);
     put_slot(s, base, capacity);
-    if (s->shared) pthread_mutex_unlock(&s->lock);
+    unlock(s);
 }
 
 void rl_slots_init(rl_slots *s) {
@@ -288,6 +376,10 @@ void rl_slots_init(rl_slots *s) {
         c->dirty_last = &c->dirty;
         c->keep = (u32)RL_MIN((u64)KEEP_SLOTS, KEEP_SPACE / c->size);
     }
+}
+
+void rl_slots_end(rl_slots *s) {
+    for (u32 i = 0; i < RL_SLOT_CLASSES; i++) s->classes[i].keep = UINT32_MAX;
 }
 
 void rl_slots_fini(rl_slots *s) {

@@ -7,12 +7,18 @@
 
 #include "src/proc.h"
 
+#define FEW 32u   /* shells of a set that stay however long nothing happens */
+#define BATCH 32u /* that are dropped at a time: some hundred microseconds */
+
+static rl_proc *pop(rl_spare_set *set) {
+    rl_proc **from = set->kept ? &set->kept : &set->others, *p = *from;
+    *from = p->spare_next;
+    set->count--;
+    return p;
+}
+
 static void empty(rl_spare_set *set) {
-    for (rl_proc *p; (p = set->kept ? set->kept : set->others);) {
-        if (set->kept) set->kept = p->spare_next;
-        else set->others = p->spare_next;
-        rl_proc_scrap(p);
-    }
+    while (set->count) rl_proc_scrap(pop(set));
     rl_habit_fini(&set->habit);
     rl_prog_put(set->prog);
     *set = (rl_spare_set){ 0 };
@@ -32,10 +38,7 @@ rl_spare_set *rl_spare_find(rl_spares *s, rl_prog *prog, u32 flavour, bool make)
 rl_proc *rl_spare_get(rl_spares *s, rl_prog *prog, u32 flavour) {
     rl_spare_set *set = rl_spare_find(s, prog, flavour, false);
     if (!set || !set->count) return NULL;
-    rl_proc **from = set->kept ? &set->kept : &set->others, *p = *from;
-    *from = p->spare_next;
-    set->count--;
-    return p;
+    return pop(set);
 }
 
 void rl_spare_put(rl_spare_set *set, rl_proc *p) {
@@ -43,6 +46,22 @@ void rl_spare_put(rl_spare_set *set, rl_proc *p) {
     p->spare_next = *to;
     *to = p;
     set->count++;
+}
+
+bool rl_spares_full(const rl_spares *s) {
+    for (u32 i = 0; i < RL_SPARE_SETS; i++)
+        if (s->sets[i].count > FEW) return true;
+    return false;
+}
+
+bool rl_spares_trim(rl_spares *s, u64 needed) {
+    u32 n = 0;
+    for (u32 i = 0; i < RL_SPARE_SETS; i++)
+        for (rl_spare_set *set = &s->sets[i]; set->count > RL_MAX(needed, (u64)FEW); n++) {
+            if (n == BATCH) return true;
+            rl_proc_scrap(pop(set));
+        }
+    return false;
 }
 
 void rl_spares_fini(rl_spares *s) {

@@ -31,6 +31,10 @@ rl_spare_set *rl_spare_find(rl_spares *s, rl_prog *prog, u32 flavour, bool make)
 struct rl_proc *rl_spare_get(rl_spares *s, rl_prog *prog, u32 flavour);
 /* Takes p over. */
 void rl_spare_put(rl_spare_set *set, struct rl_proc *p);
+/* Whether there are more than a few. */
+bool rl_spares_full(const rl_spares *s);
+/* Drops some of those that are more than a few, and more than `needed` of a set. True: not all. */
+bool rl_spares_trim(rl_spares *s, u64 needed);
 void rl_spares_fini(rl_spares *s);
 
 #endif

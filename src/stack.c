@@ -14,7 +14,8 @@
 
 #include "src/base/os.h"
 
-#define KEEP_WARM 16384u /* free slots whose pages are kept */
+#define KEEP_WARM 16384u
+#define FEW_BYTES (4u << 20) /* of free slots that keep their pages however long nothing happens */
 #define SHALLOW 16384u  /* bytes of a slot that are kept in any case */
 
 struct rl_stack_map {
@@ -26,7 +27,7 @@ struct rl_stack_map {
 
 void rl_stacks_init(rl_stacks *s, size_t size) {
     size_t page = rl_os_page();
-    *s = (rl_stacks){ .size = rl_align(RL_MAX(size, (size_t)2 * SHALLOW), page), .page = page, .next_count = 64 };
+    *s = (rl_stacks){ .size = rl_align(RL_MAX(size, (size_t)2 * SHALLOW), page), .page = page, .next_count = 64, .keep = KEEP_WARM };
     pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -64,7 +65,7 @@ static void *take(rl_stacks *s) {
     void *stack = s->free;
     if (stack) {
         s->free = *top_word(s, stack);
-        s->nfree--;
+        if (--s->nfree < s->low) s->low = s->nfree;
         return stack;
     }
     struct rl_stack_map *m = s->ncold ? s->maps : NULL;
@@ -142,11 +143,41 @@ static void cool(rl_stacks *s, u8 **stacks, u32 n) {
     s->ncold += n;
 }
 
+static u32 few(const rl_stacks *s) { return (u32)(FEW_BYTES / s->size); }
+
+bool rl_stacks_full(rl_stacks *s) {
+    pthread_mutex_lock(&s->lock);
+    bool full = s->nfree > few(s);
+    pthread_mutex_unlock(&s->lock);
+    return full;
+}
+
+void rl_stacks_mark(rl_stacks *s) {
+    pthread_mutex_lock(&s->lock);
+    s->low = s->nfree;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool rl_stacks_trim(rl_stacks *s) {
+    u8 *stacks[RL_STACK_CACHE];
+    u32 n = 0;
+    pthread_mutex_lock(&s->lock);
+    while (n < RL_STACK_CACHE && s->low && s->nfree > few(s)) {
+        stacks[n] = s->free;
+        s->free = *top_word(s, stacks[n++]);
+        s->nfree--;
+        s->low--;
+    }
+    if (n) cool(s, stacks, n);
+    pthread_mutex_unlock(&s->lock);
+    return n == RL_STACK_CACHE;
+}
+
 static void give_back(rl_stack_cache *c) {
     rl_stacks *s = c->all;
     pthread_mutex_lock(&s->lock);
     u32 n = c->n -= RL_STACK_CACHE / 2;
-    if (s->nfree >= KEEP_WARM) {
+    if (s->nfree >= s->keep) {
         cool(s, (u8 **)(c->stacks + n), RL_STACK_CACHE / 2);
     } else {
         for (u32 i = n; i < n + RL_STACK_CACHE / 2; i++) {

@@ -12,8 +12,10 @@ typedef struct rl_stacks {
     size_t size, page;      /* bytes of a slot, of the system's pages */
     struct rl_stack_map *maps;
     void *free;             /* list through the top words of free slots */
+    u32 keep;               /* free slots whose pages are kept; UINT32_MAX: all, as everything ends soon */
     u32 nfree, ncold;       /* slots in it, and in the lists of slots whose pages were given back */
     u32 next_count;         /* slots of the next mapping */
+    u32 low;                /* least nfree was since rl_stacks_mark */
 } rl_stacks;
 
 #define RL_STACK_FIRST 65536u /* bytes a process begins with; more when it needs more */
@@ -29,6 +31,12 @@ typedef struct rl_stack_cache {
     u32 n;
     u8 *stacks[RL_STACK_CACHE]; /* free ones */
 } rl_stack_cache;
+
+/* For src/tidy.c. Whether more than a few free slots keep their pages; a period begins; gives back some of those that were
+ * free throughout it, true: not all. */
+bool rl_stacks_full(rl_stacks *s);
+void rl_stacks_mark(rl_stacks *s);
+bool rl_stacks_trim(rl_stacks *s);
 
 /* Slots that were ever given out. */
 u64 rl_stacks_used(rl_stacks *s);

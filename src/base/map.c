@@ -25,15 +25,24 @@ static void add(rl_map *m, rl_map_slot new) {
     m->count++;
 }
 
-static rl_err grow(rl_map *m) {
-    rl_map bigger = { .cap = m->cap ? m->cap * 2 : 8 };
-    if (!bigger.cap) return RL_ERR_LIMIT;
-    bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-    if (!bigger.slots) return RL_ERR_NOMEM;
-    RL_MAP_EACH(m, s) add(&bigger, *s);
+/* There is room for all in cap. */
+static rl_err move(rl_map *m, u32 cap) {
+    rl_map other = { .cap = cap };
+    if (!cap) return RL_ERR_LIMIT;
+    other.slots = calloc(cap, sizeof *other.slots);
+    if (!other.slots) return RL_ERR_NOMEM;
+    RL_MAP_EACH(m, s) add(&other, *s);
     free(m->slots);
-    *m = bigger;
+    *m = other;
     return RL_OK;
+}
+
+static rl_err grow(rl_map *m) { return move(m, m->cap ? m->cap * 2 : 8); }
+
+void rl_map_fit(rl_map *m) {
+    u32 cap = m->cap;
+    while (cap > 8 && m->count <= cap / 8) cap /= 2;
+    if (cap < m->cap) (void)move(m, cap); /* without memory it stays as it is */
 }
 
 rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old) {

@@ -38,6 +38,8 @@ static inline void *rl_map_get(const rl_map *m, u64 key) {
 rl_err rl_map_put(rl_map *m, u64 key, void *val, void **old);
 /* Removes key and returns its value, or NULL. */
 void *rl_map_del(rl_map *m, u64 key);
+/* Gives memory back where at most an eighth is in use. */
+void rl_map_fit(rl_map *m);
 /* Frees the map's own memory; the values are the caller's. */
 void rl_map_fini(rl_map *m);
 

@@ -57,6 +57,22 @@ static void long_rows(void **state) {
     rl_map_fini(&m);
 }
 
+static void fitting(void **state) {
+    (void)state;
+    rl_map m = { 0 };
+    static u8 value;
+    rl_map_fit(&m);
+    for (u64 i = 0; i < 10000; i++) assert_int_equal(rl_map_put(&m, i * 77, &value, NULL), RL_OK);
+    u32 most = m.cap;
+    rl_map_fit(&m);
+    assert_int_equal(m.cap, most);
+    for (u64 i = 100; i < 10000; i++) assert_ptr_equal(rl_map_del(&m, i * 77), &value);
+    rl_map_fit(&m);
+    assert_in_range(m.cap, 200, 1000);
+    for (u64 i = 0; i < 200; i++) assert_true(!rl_map_get(&m, i * 77) == (i >= 100));
+    rl_map_fini(&m);
+}
+
 static void hashes_differ(void **state) {
     (void)state;
     assert_true(rl_hash_bytes("a\0b", 3) != rl_hash_bytes("a\0c", 3));
@@ -78,7 +94,7 @@ static void hashes_are_secret(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && !strcmp(argv[1], "hash")) return printf("%llu\n", (unsigned long long)rl_hash_bytes("a name", 6)) < 0;
-    const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(long_rows),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(against_array), cmocka_unit_test(long_rows), cmocka_unit_test(fitting),
                                         cmocka_unit_test(hashes_differ), cmocka_unit_test(hashes_are_secret) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

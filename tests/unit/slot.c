@@ -102,6 +102,51 @@ static void memory_of_a_crowd_goes_back(void **state) {
     rl_slots_fini(&slots);
 }
 
+static u32 resident(u8 *const *p, u32 n) {
+    u32 there = 0;
+    for (u32 i = 0; i < n; i++) {
+        unsigned char first = 0;
+        assert_int_equal(mincore(p[i], 1, &first), 0);
+        there += first & 1;
+    }
+    return there;
+}
+
+/* What was not in use throughout a period goes back; what was, and a few, stay; nothing of anybody else's is touched. */
+static void tidying_up(void **state) {
+    enum { CROWD = 10000, LESS = 1000 };
+    static u8 *p[CROWD];
+    u64 n;
+    (void)state;
+    rl_slots_init(&slots);
+    assert_false(rl_slots_full(&slots));
+    for (u32 i = 0; i < CROWD; i++) (p[i] = take(1, &n))[0] = 1;
+    assert_false(rl_slots_full(&slots));
+    for (u32 i = 0; i < CROWD; i++)
+        if (i % 100) slots.source.put(&slots.source, p[i], n); /* hardly a group is free */
+    assert_true(rl_slots_full(&slots));
+    while (rl_slots_trim(&slots)) {}
+    assert_int_equal(resident(p, CROWD), CROWD); /* all were in use in this period */
+    rl_slots_mark(&slots);
+    for (u32 i = 0; i < LESS; i++) (p[i] = i % 100 ? take(1, &n) : p[i])[0] = 1;
+    for (u32 i = 0; i < LESS; i++)
+        if (i % 100) slots.source.put(&slots.source, p[i], n);
+    while (rl_slots_trim(&slots)) {}
+    assert_in_range(resident(p, CROWD), LESS, LESS + 400);
+    rl_slots_mark(&slots);
+    while (rl_slots_trim(&slots)) {}
+    assert_in_range(resident(p, CROWD), CROWD / 100, CROWD / 100 + 100);
+    assert_false(rl_slots_full(&slots));
+    for (u32 i = 0; i < CROWD; i++)
+        if (i % 100 == 0) assert_int_equal(p[i][0], 1);
+    for (u32 i = 0; i < CROWD; i++) {
+        u64 m;
+        u8 *q = take(1, &m);
+        assert_int_equal(q[0], 0);
+    }
+    rl_slots_fini(&slots);
+}
+
 static void too_large(void **state) {
     u64 n;
     (void)state;
@@ -140,7 +185,7 @@ static void growing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(by_scan), cmocka_unit_test(by_page_map),
                                         cmocka_unit_test(by_discarding), cmocka_unit_test(neighbours_untouched),
-                                        cmocka_unit_test(memory_of_a_crowd_goes_back),
+                                        cmocka_unit_test(memory_of_a_crowd_goes_back), cmocka_unit_test(tidying_up),
                                         cmocka_unit_test(too_large), cmocka_unit_test(growing) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
