@@ -585,7 +585,10 @@ static RL_COLD void note_position(rl_emitter *e) {
     e->positions[e->npositions++] = (rl_position){ rl_masm_pos(&e->m), (u32)(e->op_start - e->mod->bytes) };
 }
 
-static RL_COLD void go_on(rl_emitter *e) { charge(e); }
+static RL_COLD void go_on(rl_emitter *e) {
+    rl_masm_room(&e->m, 64);
+    charge(e);
+}
 
 /* Counts an operator that costs fuel. A segment that is used up before its end was too long for one charge. */
 static inline __attribute__((always_inline)) void spend(rl_emitter *e) {
@@ -593,41 +596,65 @@ static inline __attribute__((always_inline)) void spend(rl_emitter *e) {
     e->left--;
 }
 
-/* One reachable operator, whose opcode has been read. True: control flow may have changed. */
-static inline __attribute__((always_inline)) bool emit_op(rl_emitter *e, u32 op) {
-    switch (op) {
-#define OP(name, code, text, imm, type, family, arg)  \
-    case code:                                         \
-        if (!RL_OP_FREE(code)) spend(e);               \
-        DO_##family(type, imm, arg, code);             \
-        return RL_FAM_##family == RL_FAM_ctl;
-#include "jit/opcode.def"
-#undef OP
-    }
-    return false;
+/* What every operator but the simplest finds: room to write, no register held, whether it may read flags. */
+static inline __attribute__((always_inline)) void begin_op(rl_emitter *e) {
+    rl_masm_room(&e->m, 512);
+    e->locked = 0;
+    e->flags_live = e->flags_next;
+    e->flags_next = false;
 }
 
-static inline u32 next_op(rl_emitter *e) {
+/* Operators that push a value and write nothing need none of that. */
+#define PUSHES(family, code) (RL_FAM_##family == RL_FAM_cnst || (code) == RL_OP_local_get)
+
+#define DO(family, type, imm, arg, code)              \
+    if (!PUSHES(family, code)) begin_op(e);           \
+    if (!RL_OP_FREE(code)) spend(e);                  \
+    DO_##family(type, imm, arg, code);                \
+    return RL_FAM_##family == RL_FAM_ctl;
+
+/* Operators behind 0xfc. */
+static bool emit_prefixed(rl_emitter *e) {
+    switch (0xfc00 | (rl_emit_u32(e) & 0x1f)) {
+#define OP(name, code, text, imm, type, family, arg) case code: DO(family, type, imm, arg, code)
+#include "jit/opcode.def"
+#undef OP
+    default: __builtin_unreachable(); /* the code is valid */
+    }
+}
+
+/* One reachable operator, whose first byte has been read. True: control flow may have changed. */
+static inline __attribute__((always_inline)) bool emit_op(rl_emitter *e, u8 first) {
+    switch ((u32)first) {
+    case 0xfc: return emit_prefixed(e);
+#define OP(name, code, text, imm, type, family, arg) case code: DO(family, type, imm, arg, code)
+#include "jit/opcode.def"
+#undef OP
+    default: __builtin_unreachable();
+    }
+}
+
+/* What to do before an operator where anything special is going on. True: it has been passed over, being unreachable. */
+static __attribute__((noinline)) bool special_op(rl_emitter *e) {
+    rl_group_at(e);
     e->op_start = e->ip;
+    if (!e->dead) {
+        if (e->listing) note_position(e);
+        return false;
+    }
     u32 op = *e->ip++;
-    if (RL_UNLIKELY(op == 0xfc)) op = 0xfc00 | rl_emit_u32(e);
-    return op;
+    if (op == 0xfc) op = 0xfc00 | rl_emit_u32(e);
+    begin_op(e);
+    skip_dead(e, op);
+    return true;
 }
 
 void rl_emit_ops(rl_emitter *e, const u8 *end) {
     while (e->ip < end) {
-        if (RL_UNLIKELY(e->special)) rl_group_at(e);
-        u32 op = next_op(e);
-        rl_masm_room(&e->m, 512);
-        e->locked = 0;
-        e->flags_live = e->flags_next;
-        e->flags_next = false;
         bool control = true;
-        if (RL_UNLIKELY(e->special) && e->dead) {
-            skip_dead(e, op);
-        } else {
-            if (RL_UNLIKELY(e->special) && e->listing) note_position(e);
-            control = emit_op(e, op);
+        if (RL_LIKELY(!e->special) || !special_op(e)) {
+            e->op_start = e->ip++;
+            control = emit_op(e, *e->op_start);
             rl_vs_check(e);
         }
         /* only these must not go on after a failure: they would lose count of the nesting */

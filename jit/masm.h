@@ -92,7 +92,7 @@ bool rl_masm_init(rl_masm *m, rl_flavour flavour);
 void rl_masm_fini(rl_masm *m);
 void rl_masm_reset(rl_masm *m);
 RL_COLD void rl_masm_grow(rl_masm *m, u32 bytes);
-static inline void rl_masm_room(rl_masm *m, u32 bytes) { if (RL_UNLIKELY((size_t)(m->end - m->p) < bytes)) rl_masm_grow(m, bytes); }
+static inline __attribute__((always_inline)) void rl_masm_room(rl_masm *m, u32 bytes) { if (RL_UNLIKELY((size_t)(m->end - m->p) < bytes)) rl_masm_grow(m, bytes); }
 static inline u32 rl_masm_pos(const rl_masm *m) { return (u32)(m->p - m->base); }
 void rl_masm_align(rl_masm *m, u32 to);      /* pads with long no-ops */
 
