@@ -40,7 +40,7 @@ typedef struct rl_live_frame {
 
 typedef struct rl_vscratch {
     /* checking */
-    u8 *types;               size_t cap_types;   /* operand types, behind 8 guard bytes */
+    u8 *types;               size_t cap_types;   /* operand types */
     struct rl_vctl *vctls;   u32 cap_vctls;
     u32 table_serial;        /* numbers br_tables, so that each looks at a label once */
     /* annotating */

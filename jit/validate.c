@@ -3,11 +3,10 @@
  * valid: it then needs no types, and this loop needs no notes. State is per call and in the annot's scratch, so threads
  * work on different annots freely.
  *
- * Speed: the hot loop keeps cursor and operand stack in registers; operators of fixed type are checked by comparing the
- * top four operand bytes at once against a table made from opcode.def. Nothing there is bounds-checked per byte:
- * immediates may run past the body by less than the padding behind every module, and the loop's head notices. Only the
- * operand stack's room is an invariant: at least one byte per byte of body left, kept by the few operators that push
- * more than they are long.
+ * Speed: the hot loop keeps cursor and operand stack in registers; each operator of fixed type has a case of its own, in
+ * which its signature from opcode.def is constants. Nothing there is bounds-checked per byte: immediates may run past the
+ * body by less than the padding behind every module, and the loop's head notices. Only the operand stack's room is an
+ * invariant: at least one byte per byte of body left, kept by the few operators that push more than they are long.
  *
  * Not taken: one pass that checks and annotates, which was slower by a third than the two together; and checking while
  * emitting, because an invalid module must be refused before any of it runs. */
@@ -19,8 +18,6 @@
 #include "jit/live.h"
 #include "jit/opcode.h"
 #include "jit/reader.h"
-
-#define GUARD 8          /* bytes before the operand stack that match no type */
 
 typedef struct rl_vctl {
     const u8 *start, *end; /* parameter and result types */
@@ -246,16 +243,21 @@ static void set_unreachable(val *v) {
     v->sp = v->floor;
 }
 
+/* The types of a construct. Passed in parts, which stay in registers: to copy a rl_vctl made just before would wait. */
+typedef struct vtypes {
+    const u8 *start, *end;
+    u16 nstart, nend;
+} vtypes;
+
 /* The operand stack already holds the parameters. */
-static rl_err push_ctl(val *v, u8 kind, const rl_vctl *types) {
+static inline __attribute__((always_inline)) rl_err push_ctl(val *v, u8 kind, vtypes t) {
     if (RL_UNLIKELY(v->nctl >= v->s->cap_vctls) &&
         !rl_live_reserve(&v->s->vctls, &v->s->cap_vctls, (u64)v->nctl + 1, sizeof *v->s->vctls))
         return fail_memory(v);
     rl_vctl *c = &v->s->vctls[v->nctl];
-    *c = *types;
-    c->kind = kind;
-    c->height = (u32)(v->sp - v->s->types) - c->nstart;
-    v->floor = v->sp - c->nstart;
+    *c = (rl_vctl){ .start = t.start, .end = t.end, .nstart = t.nstart, .nend = t.nend, .kind = kind,
+                    .height = (u32)(v->sp - v->s->types) - t.nstart };
+    v->floor = v->sp - t.nstart;
     v->nctl++;
     return RL_OK;
 }
@@ -263,8 +265,8 @@ static rl_err push_ctl(val *v, u8 kind, const rl_vctl *types) {
 static const u8 single_types[] = { RL_I32, RL_I64, RL_F32, RL_F64, RL_V128, RL_FUNCREF, RL_EXTERNREF };
 
 /* Block type: empty, one value type, or the index of a function type (s33). */
-static rl_err block_type(val *v, rl_vctl *c) {
-    *c = (rl_vctl){ .start = single_types, .end = single_types };
+static inline __attribute__((always_inline)) rl_err block_type(val *v, vtypes *c) {
+    *c = (vtypes){ .start = single_types, .end = single_types };
     u8 b = *v->p, type;
     if (v->p >= v->end) return fail_end(v);
     if (b == 0x40) {
@@ -288,16 +290,16 @@ static rl_err block_type(val *v, rl_vctl *c) {
     }
     if (index >= v->m->nprotos) return rl_diag_at(v->d, RL_ERR_INVALID, at(v), "unknown type %lld", (long long)index);
     const rl_proto *p = v->m->protos[index];
-    *c = (rl_vctl){ .start = p->params, .nstart = p->nparams, .end = p->results, .nend = p->nresults };
+    *c = (vtypes){ .start = p->params, .nstart = p->nparams, .end = p->results, .nend = p->nresults };
     return RL_OK;
 }
 
 static rl_err op_block(val *v, u8 kind) {
-    rl_vctl c;
-    RL_TRY(block_type(v, &c));
+    vtypes t;
+    RL_TRY(block_type(v, &t));
     if (kind == RL_OP_if) RL_TRY(pop(v, RL_I32, NULL));
-    if (c.nstart) RL_TRY(peek_list(v, c.start, c.nstart));
-    return push_ctl(v, kind, &c);
+    if (t.nstart) RL_TRY(peek_list(v, t.start, t.nstart));
+    return push_ctl(v, kind, t);
 }
 
 /* The operands must be exactly the results. */
@@ -581,7 +583,7 @@ static rl_err prefixed_imm(val *v, u8 imm) {
     }
 }
 
-static rl_err memarg_slow(val *v, u32 natural) {
+static __attribute__((noinline)) rl_err memarg_slow(val *v, u32 natural) {
     u32 align, offset;
     RL_TRY(u32_imm(v, &align));
     if (align >= 64 && align < 128)
@@ -595,19 +597,21 @@ static rl_err memarg_slow(val *v, u32 natural) {
 /* ---- fixed types ---- */
 
 typedef struct sig_row {
-    u32 mask, want; /* the top operands as one little-endian word */
-    u8 n, result;   /* result RL_BOT: none */
+    u8 n, result; /* result RL_BOT: none */
     u8 params[3];
 } sig_row;
 
-/* The last parameter is the top of the stack, the highest byte. */
-#define WANT(n, a, b, c) ((n) == 0 ? 0u : (n) == 1 ? (u32)RL_##a << 24 : (n) == 2 ? (u32)RL_##a << 16 | (u32)RL_##b << 24 \
-                          : (u32)RL_##a << 8 | (u32)RL_##b << 16 | (u32)RL_##c << 24)
 static const sig_row sig_rows[RL_SIG_COUNT] = {
-    [RL_SIG_none] = { 0xffffffff, 0xfefefefe, 0, RL_BOT, {0} }, /* never matches */
-    [RL_SIG_ANY] = { 0xffffffff, 0xfefefefe, 0, RL_BOT, {0} },
+#define SIG(name, result, n, a, b, c) [RL_SIG_##name] = { n, RL_##result, { RL_##a, RL_##b, RL_##c } },
+    RL_SIGS(SIG)
+#undef SIG
+};
+
+/* The same as constants: RL_SIGN_i_ll is how many parameters, RL_SIGA_i_ll the first one's type, RL_SIGT_i_ll the last
+ * one's, RL_SIGR_i_ll the result's. */
+enum {
 #define SIG(name, result, n, a, b, c) \
-    [RL_SIG_##name] = { (n) ? 0xffffffffu << (32 - 8 * ((n) ? (n) : 4)) : 0, WANT(n, a, b, c), n, RL_##result, { RL_##a, RL_##b, RL_##c } },
+    RL_SIGN_##name = n, RL_SIGA_##name = RL_##a, RL_SIGT_##name = (n) == 1 ? RL_##a : RL_##b, RL_SIGR_##name = RL_##result,
     RL_SIGS(SIG)
 #undef SIG
 };
@@ -617,20 +621,6 @@ static COLD rl_err simple_slow(val *v, const sig_row *g) {
     if (g->result != RL_BOT) *v->sp++ = g->result;
     return RL_OK;
 }
-
-/* Per opcode byte: row of sig_rows, log2 of the bytes a memory operator accesses. */
-typedef struct fast_row {
-    u8 sig, align;
-} fast_row;
-
-static const fast_row fast_rows[RL_OP_DENSE] = {
-    [0xfc] = { RL_SIG_ANY, 0 },
-#define ALIGN(imm) ((imm) == RL_IMM_mem2 ? 1 : (imm) == RL_IMM_mem4 ? 2 : (imm) == RL_IMM_mem8 ? 3 : 0)
-#define OP(name, code, text, imm, type, family, arg) \
-    [(code) < 0x100 ? (code) : 0x100 + ((code)&0x1f)] = { RL_SIG_##type, ALIGN(RL_IMM_##imm) },
-#include "jit/opcode.def"
-#undef OP
-};
 
 /* ---- the hot loop ---- */
 
@@ -648,13 +638,62 @@ static const fast_row fast_rows[RL_OP_DENSE] = {
         if (sp > max) max = sp;                          \
     } while (0)
 
-#define SKIP_LONG(bits)                                     \
-    do {                                                    \
-        u64 ignored_;                                       \
-        SYNC_OUT();                                         \
-        RL_TRY(leb_slow(v, &v->p, bits, true, &ignored_));  \
-        p = v->p;                                           \
+/* Four bytes of a LEB are well-formed whatever they are. */
+#define SKIP_LEB(bits)                                          \
+    do {                                                        \
+        u32 ends_ = ~rl_load32(p) & 0x80808080;                 \
+        if (RL_LIKELY(ends_)) {                                 \
+            p += ((u32)__builtin_ctz(ends_) >> 3) + 1;          \
+        } else {                                                \
+            u64 ignored_;                                       \
+            SYNC_OUT();                                         \
+            RL_TRY(leb_slow(v, &v->p, bits, true, &ignored_));  \
+            p = v->p;                                           \
+        }                                                       \
     } while (0)
+
+/* The usual alignment, and an offset of one or two bytes. */
+#define MEMARG(imm)                                                                   \
+    do {                                                                              \
+        enum { natural_ = (imm) - RL_IMM_mem1 };                                      \
+        if (RL_UNLIKELY(!m->nmemories)) { SYNC_OUT(); return fail_index(v, "memory", 0); } \
+        if (RL_LIKELY(p[0] <= natural_ && p[1] < 0x80)) p += 2;                       \
+        else if (RL_LIKELY(p[0] <= natural_ && p[2] < 0x80)) p += 3;                  \
+        else { SYNC_OUT(); RL_TRY(memarg_slow(v, natural_)); p = v->p; }              \
+    } while (0)
+
+/* Pops the parameters of a signature of one or two, pushes its result. */
+#define FIXED(n, first, top, result)                                                  \
+    do {                                                                              \
+        if (RL_UNLIKELY(sp - floor < (n) || sp[-1] != (top) || sp[-(n)] != (first))) goto mismatch; \
+        sp -= (n);                                                                    \
+        if ((int)(result) != RL_BOT) *sp++ = (u8)(result);                            \
+    } while (0)
+#define FIXED_SIG(sig) FIXED(RL_SIGN_##sig, RL_SIGA_##sig, RL_SIGT_##sig, RL_SIGR_##sig)
+
+/* The cases of the families whose types are fixed; the others are written by hand. */
+#define CASE_FIXED(code, imm, sig) case code: FIXED_SIG(sig); continue;
+#define CASE_MEMORY(code, imm, sig) case code: MEMARG(RL_IMM_##imm); FIXED_SIG(sig); continue;
+#define CASE_load CASE_MEMORY
+#define CASE_store CASE_MEMORY
+#define CASE_eqz CASE_FIXED
+#define CASE_cmp CASE_FIXED
+#define CASE_fcmp CASE_FIXED
+#define CASE_un CASE_FIXED
+#define CASE_bin CASE_FIXED
+#define CASE_div CASE_FIXED
+#define CASE_fun CASE_FIXED
+#define CASE_fbin CASE_FIXED
+#define CASE_cvt CASE_FIXED
+#define CASE_trunc CASE_FIXED
+#define CASE_sat(code, imm, sig)
+#define CASE_ctl(code, imm, sig)
+#define CASE_par(code, imm, sig)
+#define CASE_var(code, imm, sig)
+#define CASE_ref(code, imm, sig)
+#define CASE_table(code, imm, sig)
+#define CASE_mem(code, imm, sig)
+#define CASE_cnst(code, imm, sig)
 
 static rl_err sweep(val *v) {
     const u8 *p = v->p, *op_at;
@@ -672,8 +711,10 @@ static rl_err sweep(val *v) {
             return fail_end(v);
         }
         u8 op = *p++;
-        const fast_row *row = &fast_rows[op];
         switch (op) {
+#define OP(name, code, text, imm, type, family, arg) CASE_##family(code, imm, type)
+#include "jit/opcode.def"
+#undef OP
         case RL_OP_local_get:
             LEB_U32(x);
             if (RL_UNLIKELY(x >= nlocals)) { SYNC_OUT(); return fail_index(v, "local", x); }
@@ -705,36 +746,23 @@ static rl_err sweep(val *v) {
             HAND(pop(v, m->globals[x].type.type, NULL));
             continue;
         case RL_OP_i32_const:
-            if (RL_LIKELY(*p < 0x80)) p++;
-            else if (p[1] < 0x80) p += 2;
-            else SKIP_LONG(32);
+            SKIP_LEB(32);
             PUSH(RL_I32);
             continue;
         case RL_OP_i64_const:
-            if (RL_LIKELY(*p < 0x80)) p++;
-            else SKIP_LONG(64);
+            SKIP_LEB(64);
             PUSH(RL_I64);
             continue;
         case RL_OP_f32_const: p += 4; PUSH(RL_F32); continue;
         case RL_OP_f64_const: p += 8; PUSH(RL_F64); continue;
-        case RL_OP_i32_load: case RL_OP_i64_load: case RL_OP_f32_load: case RL_OP_f64_load:
-        case RL_OP_i32_load8_s: case RL_OP_i32_load8_u: case RL_OP_i32_load16_s: case RL_OP_i32_load16_u:
-        case RL_OP_i64_load8_s: case RL_OP_i64_load8_u: case RL_OP_i64_load16_s: case RL_OP_i64_load16_u:
-        case RL_OP_i64_load32_s: case RL_OP_i64_load32_u:
-        case RL_OP_i32_store: case RL_OP_i64_store: case RL_OP_f32_store: case RL_OP_f64_store:
-        case RL_OP_i32_store8: case RL_OP_i32_store16: case RL_OP_i64_store8: case RL_OP_i64_store16:
-        case RL_OP_i64_store32:
-            if (RL_UNLIKELY(!m->nmemories)) { SYNC_OUT(); return fail_index(v, "memory", 0); }
-            if (RL_LIKELY(p[0] <= row->align && p[1] < 0x80)) p += 2;
-            else { SYNC_OUT(); RL_TRY(memarg_slow(v, row->align)); p = v->p; }
-            break;
         case RL_OP_memory_grow:
         case RL_OP_memory_size:
             SYNC_OUT();
             RL_TRY(zero_byte(v, m->nmemories, "memory"));
             p = v->p;
-            if (op == RL_OP_memory_size) { PUSH(RL_I32); continue; }
-            break;
+            if (op == RL_OP_memory_size) PUSH(RL_I32);
+            else FIXED_SIG(i_i);
+            continue;
         case RL_OP_drop:
             if (RL_LIKELY(sp > floor)) sp--;
             else HAND(pop(v, RL_BOT, NULL));
@@ -772,20 +800,12 @@ static rl_err sweep(val *v) {
             SYNC_IN();
             continue;
         }
-        default: break;
-        }
-        const sig_row *g = &sig_rows[row->sig];
-        /* byte by byte: they have just been stored so, and one load of several stores waits for all of them to leave */
-        u32 top = (u32)sp[-1] << 24 | (u32)sp[-2] << 16 | (u32)sp[-3] << 8;
-        if (RL_LIKELY((top & g->mask) == g->want && sp - floor >= g->n)) {
-            sp -= g->n;
-            *sp = g->result;
-            sp += g->result != RL_BOT;
-        } else {
+        default:
             SYNC_OUT();
-            if (row->sig <= RL_SIG_ANY) return fail_opcode(v, 0);
-            HAND(simple_slow(v, g));
+            return fail_opcode(v, 0);
         }
+    mismatch: /* an error, or unreachable */
+        HAND(simple_slow(v, &sig_rows[rl_op_infos[op].sig]));
     }
 }
 
@@ -828,20 +848,19 @@ static rl_err read_locals(rl_annot *a, rl_reader *r, const rl_proto *proto, rl_d
 /* The operand stack starts as long as the body, which is its invariant; untouched pages cost nothing. */
 static rl_err check(val *v) {
     rl_vscratch *s = v->s;
-    size_t len = (size_t)(v->end - v->p) + GUARD + 64;
+    size_t len = (size_t)(v->end - v->p) + 64;
     if (s->cap_types < len) {
         u8 *types = realloc(s->types, len);
         if (!types) return fail_memory(v);
         s->types = types;
         s->cap_types = len;
     }
-    memset(s->types, 0xff, GUARD);
-    v->sp = v->floor = v->max = s->types + GUARD;
+    v->sp = v->floor = v->max = s->types;
     v->op = v->p;
     const rl_proto *p = v->proto;
-    RL_TRY(push_ctl(v, RL_OP_block, &(rl_vctl){ .start = single_types, .end = p->results, .nend = p->nresults }));
+    RL_TRY(push_ctl(v, RL_OP_block, (vtypes){ .start = single_types, .end = p->results, .nend = p->nresults }));
     RL_TRY(sweep(v));
-    v->a->max_depth = (u32)(v->max - (s->types + GUARD));
+    v->a->max_depth = (u32)(v->max - s->types);
     if (v->a->max_depth > RL_MAX_OPERANDS)
         return rl_diag_at(v->d, RL_ERR_LIMIT, v->a->code, "too many operands: at most %u", RL_MAX_OPERANDS);
     return RL_OK;
