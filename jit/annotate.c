@@ -41,9 +41,10 @@ typedef struct scan {
 
 static inline void tape(scan *v, u32 kind, u32 payload) { v->s->tape[v->s->ntape++] = rl_tape(kind, payload); }
 
-static inline void begin_segment(scan *v) {
-    v->a->segments[v->a->nsegments - 1] = (u16)v->cost;
-    v->a->segments[v->a->nsegments++] = 0;
+/* A segment too long for one charge is several. */
+static inline void end_segment(scan *v) {
+    for (; RL_UNLIKELY(v->cost > MAX_SEGMENT); v->cost -= MAX_SEGMENT) v->a->segments[v->a->nsegments++] = MAX_SEGMENT;
+    v->a->segments[v->a->nsegments++] = (u16)v->cost;
     v->cost = 0;
 }
 
@@ -86,7 +87,7 @@ static bool open(scan *v, u8 kind) {
     tape(v, RL_TAPE_OPEN, note);
     if (v->sets && !rl_fwd_open(&v->fwd, note)) return false;
     a->has_loops |= kind == RL_OP_loop;
-    if (kind != RL_OP_block) begin_segment(v);
+    if (kind != RL_OP_block) end_segment(v);
     return true;
 }
 
@@ -99,7 +100,7 @@ static void otherwise(scan *v) {
     tape(v, RL_TAPE_ELSE, c->note);
     if (v->sets) rl_fwd_else(&v->fwd);
     v->s->marks[c->note].has_else = true;
-    begin_segment(v);
+    end_segment(v);
 }
 
 /* Hands what was seen inside c to the construct around it. */
@@ -128,7 +129,7 @@ static bool close(scan *v, const u8 *p) {
     tape(v, RL_TAPE_END, c->note);
     if (v->sets && !rl_fwd_end(&v->fwd)) return false;
     merge(v->top, c);
-    if (v->live && !loop && (c->branched || c->kind != RL_OP_block)) begin_segment(v);
+    if (v->live && !loop && (c->branched || c->kind != RL_OP_block)) end_segment(v);
     return true;
 }
 
@@ -228,47 +229,65 @@ static const u8 *control(scan *v, u32 means, const u8 *p) {
     }
 }
 
+/* Where an operator is handled in straight(); a constant for each. */
+#define GO(means, free)                                            \
+    do {                                                           \
+        if ((means) == SKIP0 && (free)) goto free0;                \
+        if ((means) == SKIP0) goto skip0;                          \
+        if ((means) == SKIP1) goto skip1;                          \
+        if ((means) == SKIP2) goto skip2;                          \
+        if ((means) == SKIP4) goto skip4;                          \
+        if ((means) == SKIP8) goto skip8;                          \
+        if ((means) == GET) goto get;                              \
+        if ((means) == SET) goto set;                              \
+        if ((means) == CALL) goto call;                            \
+        goto out;                                                  \
+    } while (0)
+
 /* From p, which is reachable, to the next operator that is more than straight-line code. Nearly all of a body's operators
- * are met here, so the state they change is in registers meanwhile (a local copy of fwd that nothing points at). */
+ * are met here, so the state they change is in registers meanwhile (a local copy of fwd that nothing points at), and
+ * the jump that nobody can predict waits for as few loads as possible: it is by opcode, not by what the opcode means. */
 static inline __attribute__((always_inline)) const u8 *straight(scan *v, const u8 *p, bool sets) {
     rl_fwd f = v->fwd;
     u32 *tape = v->s->tape + v->s->ntape, cost = v->cost, x;
-    for (;;) {
-        const row r = rows[*p];
-        if (r.means > SET) break;
-        p++;
-        cost += r.cost;
-        if (RL_UNLIKELY(cost > MAX_SEGMENT)) {
-            v->cost = cost - 1;
-            begin_segment(v);
-            cost = 1;
+    for (;; cost++) {
+    next:
+        switch ((u32)*p++) {
+#define OP(name, code, text, imm, type, family, arg) case code: GO(MEANS(code, RL_IMM_##imm), RL_OP_FREE(code));
+#include "jit/opcode.def"
+#undef OP
+        default: goto out;
         }
-        switch (r.means) {
-        case SKIP0: break;
-        case SKIP2: p = skip_leb(p); /* fall through */
-        case SKIP1: p = skip_leb(p); break;
-        case SKIP4: p += 4; break;
-        case SKIP8: p += 8; break;
-        case GET:
-            x = rl_leb_u32(&p);
-            *tape++ = rl_tape(RL_TAPE_GET, x);
-            if (sets) rl_fwd_get(&f, x);
-            break;
-        case CALL:
-            x = rl_leb_u32(&p);
-            note_call(v, out_words(v->m, x));
-            break;
-        default:
-            x = rl_leb_u32(&p);
-            *tape++ = rl_tape(RL_TAPE_SET, x);
-            if (sets) rl_fwd_set(&f, x);
-        }
+    free0: goto next;
+    skip2: p = skip_leb(p); /* fall through */
+    skip1: p = skip_leb(p); /* fall through */
+    skip0: continue;
+    skip4:
+        p += 4;
+        continue;
+    skip8:
+        p += 8;
+        continue;
+    get:
+        x = rl_leb_u32(&p);
+        *tape++ = rl_tape(RL_TAPE_GET, x);
+        if (sets) rl_fwd_get(&f, x);
+        continue;
+    set:
+        x = rl_leb_u32(&p);
+        *tape++ = rl_tape(RL_TAPE_SET, x);
+        if (sets) rl_fwd_set(&f, x);
+        continue;
+    call:
+        x = rl_leb_u32(&p);
+        note_call(v, out_words(v->m, x));
     }
+out:
     v->s->ntape = (u32)(tape - v->s->tape);
     v->cost = cost;
     v->fwd.uses = f.uses, v->fwd.writes = f.writes, v->fwd.assigned = f.assigned, v->fwd.rbw = f.rbw; /* the rest is as it was */
     v->fwd.nevents = f.nevents;
-    return p;
+    return p - 1;
 }
 
 /* The same where nothing is reachable. */
@@ -278,11 +297,6 @@ static const u8 *skip_straight(const u8 *p) {
     return p;
 }
 
-static inline void charge(scan *v, u32 cost) {
-    if (RL_UNLIKELY(v->cost + cost > MAX_SEGMENT)) begin_segment(v);
-    v->cost += cost;
-}
-
 static bool walk(scan *v) {
     const u8 *p = v->m->bytes + v->a->code;
     u32 x;
@@ -290,7 +304,7 @@ static bool walk(scan *v) {
         if (!v->live) p = skip_straight(p);
         else p = v->sets ? straight(v, p, true) : straight(v, p, false);
         const row r = rows[*p++];
-        charge(v, r.cost & v->live);
+        v->cost += r.cost & v->live;
         switch (r.means) {
         case END:
             if (v->nctl == 1) return true; /* the function's own */
@@ -306,7 +320,7 @@ static bool walk(scan *v) {
             x = rl_leb_u32(&p);
             if (!v->live) break;
             branch(v, RL_TAPE_BR_IF, x);
-            begin_segment(v);
+            end_segment(v);
             break;
         case INDIRECT:
             x = rl_leb_u32(&p);
@@ -332,10 +346,9 @@ rl_err rl_annotate(const rl_module *m, rl_annot *a, rl_diag *d) {
     a->has_calls = a->has_loops = false;
     a->rbw = 0;
     scan v = { .m = m, .a = a, .s = s, .d = d, .live = 1, .sets = a->nlocals <= RL_TRACKED };
-    a->segments[a->nsegments++] = 0;
     if (!rl_live_choose_all(a) || !rl_fwd_start(&v.fwd, a) || !push_ctl(&v, RL_OP_block) || !walk(&v))
         return rl_diag_set(d, RL_ERR_NOMEM, "out of memory");
-    a->segments[a->nsegments - 1] = (u16)v.cost;
+    end_segment(&v);
     if (v.sets) rl_fwd_finish(&v.fwd);
     return rl_live_annotate(a, d);
 }
