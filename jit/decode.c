@@ -435,7 +435,8 @@ static rl_err konst_op(dec *d, konst *k, u64 at, u8 op, rl_init *out) {
 }
 
 static rl_err constant(dec *d, u8 type, rl_init *out) {
-    konst k = { .depth = 0 };
+    konst k; /* not initialised: the types are many, and written before they are read */
+    k.depth = k.ops = 0;
     u64 start = pos(d), at;
     for (;; k.ops++) {
         at = pos(d);
@@ -539,9 +540,9 @@ static rl_err data_section(dec *d) {
     RL_TRY(count(d, RL_MAX_SEGMENTS, "data segments", &n));
     if (d->m->has_data_count && n != d->data_count)
         MALFORMED(start, "data count and data section have inconsistent lengths: %u and %u", d->data_count, n);
+    if (n && !(d->m->datas = calloc(n, sizeof *d->m->datas))) return rl_diag_set(d->d, RL_ERR_NOMEM, "out of memory");
     while (n--) {
-        rl_data *s;
-        RL_TRY(push(d, &d->m->datas, &d->m->ndatas, sizeof *s, &s));
+        rl_data *s = &d->m->datas[d->m->ndatas++];
         u64 at = pos(d);
         u32 flags = rl_read_u32(&d->r);
         RL_TRY(check(d));
