@@ -293,6 +293,8 @@ static inline u64 rl_val_head(rl_val_kind kind, u8 type, u8 reg) {
 }
 static inline rl_val rl_val_of(rl_val_kind kind, u8 type, u8 reg) { return (rl_val){ .head = rl_val_head(kind, type, reg), .bits = 0 }; }
 static inline rl_val rl_val_const(u8 type, u64 bits) { return (rl_val){ .head = rl_val_head(RL_V_CONST, type, RL_NOREG), .bits = bits }; }
+/* All of the head at once: whoever reads it soon after reads it whole, and would wait for a single byte to leave. */
+static inline void rl_val_retype(rl_val *v, u8 type) { v->head = (v->head & ~(u64)0xff00) | (u64)type << 8; }
 static inline u32 rl_offset(const rl_emitter *e) { return (u32)(e->op_start - e->mod->bytes); }
 
 /* growable arrays of the emitter: room for one more; on failure e->failed and index 0 is reused */

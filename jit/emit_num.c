@@ -304,17 +304,15 @@ void rl_emit_div(rl_emitter *e, rl_div op, u8 type) {
 }
 
 void rl_emit_un(rl_emitter *e, rl_un op, u8 type, u8 from) {
+    rl_val *top = &e->stack[e->depth - 1];
+    if (op == RL_UN_ZX32 && from == RL_I32 && (top->kind == RL_V_REG || top->kind == RL_V_LOCAL)) {
+        rl_val_retype(top, type); /* the upper half is zero already */
+        return;
+    }
     rl_val a = rl_vs_pop(e);
-    if (op == RL_UN_ZX32) {
-        if (a.kind == RL_V_CONST) {
-            rl_vs_push(e, rl_val_const(type, (u32)a.bits));
-            return;
-        }
-        if (from == RL_I32 && (a.kind == RL_V_REG || a.kind == RL_V_LOCAL)) { /* the upper half is zero already */
-            a.type = type;
-            rl_vs_push(e, a);
-            return;
-        }
+    if (op == RL_UN_ZX32 && a.kind == RL_V_CONST) {
+        rl_vs_push(e, rl_val_const(type, (u32)a.bits));
+        return;
     }
     u8 hint = rl_vs_hint(e), ra = rl_vs_use(e, &a);
     u8 d = rl_vs_dest(e, &a, NULL, false, hint);
