@@ -95,13 +95,28 @@ static void orphans(int n) { rille_spawn("starter", 0); if (n % 10 == 9) rille_s
 static void watchers(int n) { rille_spawn("watcher", rille_self()); if (n % 100 == 99) rille_sleep(0); }
 static void nest(int n) { rille_monitor(rille_spawn("nested", 3000)); rille_receive(-1); (void)n; }
 
+/* Rows of a megabyte in a table that lies in memory. */
+static void sql(int n) {
+    static const char make[] = "PRAGMA temp_store = 2; CREATE TEMP TABLE t (x)", more[] = "INSERT INTO t VALUES (zeroblob(1000000))";
+    if (!n && rille_sqlite_open(at("hoard.db"), 8, at(&id))) {
+        puts(why());
+        exit(6);
+    }
+    static int64_t db;
+    if (!n) db = id;
+    if (!n && rille_sqlite_execute(db, at(make), sizeof make - 1)) exit(5);
+    if (rille_sqlite_execute(db, at(more), sizeof more - 1) == 0) return;
+    printf("row %d: refused\n", n);
+    exit(0);
+}
+
 static const struct kind { const char *name; void (*once)(int); int times; } kinds[] = {
     {"errors", errors, 5000000}, {"configs", configs, 5000000}, {"variables", variables, 500000}, {"arguments", arguments, 500000},
     {"directories", directories, 2000000}, {"rules", rules, 1000}, {"timers", timers, 500000}, {"addresses", addresses, 5000000},
     {"sockets", sockets, 5000000}, {"message", message, 200000}, {"carried", carried, 30000000}, {"modules", modules, 200000},
     {"gone modules", gone_modules, 10000}, {"heavy", heavy, 100000}, {"names", names, 3000000}, {"names of nobody", nobodys, 3000000},
     {"names elsewhere", elsewhere, 3000000}, {"links", links, 10000000}, {"monitors", monitors, 10000000}, {"orphans", orphans, 2000},
-    {"watchers", watchers, 2000000}, {"nested", nest, 1},
+    {"rows", sql, 4000}, {"watchers", watchers, 2000000}, {"nested", nest, 1},
 };
 
 int main(int argc, char **argv) {
