@@ -166,13 +166,18 @@ static const char *text_at(const rl_module *m, const char *section, u64 offset) 
     return read_text(&r);
 }
 
-/* One attribute of version 5 (section 6.2.4.1); texts in *text, numbers in *number. False: unknown form. */
-static bool read_form(const rl_module *m, unit *u, u64 form, const char **text, u64 *number) {
+/* One attribute of version 5 (section 6.2.4.1); texts in *text, numbers in *number. False: unknown form. Only wanted texts
+ * of other sections are looked at: each may be as long as its section. */
+static bool read_form(const rl_module *m, unit *u, u64 form, bool wanted, const char **text, u64 *number) {
     rl_reader *r = &u->tables;
+    u64 at;
     switch (form) {
     case 0x08: *text = read_text(r); return true;
-    case 0x1f: *text = text_at(m, ".debug_line_str", read_fixed(r, u->word)); return true;
-    case 0x0e: *text = text_at(m, ".debug_str", read_fixed(r, u->word)); return true;
+    case 0x1f:
+    case 0x0e:
+        at = read_fixed(r, u->word);
+        if (wanted) *text = text_at(m, form == 0x0e ? ".debug_str" : ".debug_line_str", at);
+        return true;
     case 0x0b: *number = read_fixed(r, 1); return true;
     case 0x05: *number = read_fixed(r, 2); return true;
     case 0x06: *number = read_fixed(r, 4); return true;
@@ -200,7 +205,7 @@ static bool table5(const rl_module *m, unit *u, u64 want, entry *out) {
         for (u32 i = 0; i < n; i++) {
             const char *text = NULL;
             u64 number = 0;
-            if (!read_form(m, u, form[i], &text, &number)) return false;
+            if (!read_form(m, u, form[i], k == want, &text, &number)) return false;
             if (content[i] == 1) e.name = text;
             else if (content[i] == 2) e.dir = number;
         }

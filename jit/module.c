@@ -1,5 +1,5 @@
 /* Owns modules: their making (decode, then validate every body), their reference count, and look-ups by name. A module
- * is immutable once rl_module_new returns, so any thread may read it; the two exceptions are atomic: `names`, made on
+ * is immutable once rl_module_new returns, so any thread may read it; the exceptions are atomic: `names` and `places`, made on
  * first use because most runs never print a backtrace, and `code`, which belongs to jit/code.c. Validating lazily with
  * compilation was not taken: an invalid module must be refused before any of it runs. */
 #include "jit/module.h"
@@ -137,6 +137,7 @@ void rl_module_put(rl_module *m) {
     free(m->func_slot);
     free(m->out_words);
     free(atomic_load_explicit(&m->names, memory_order_relaxed));
+    free(atomic_load_explicit(&m->places, memory_order_relaxed));
     free((void *)m->bytes);
     pthread_mutex_destroy(&m->making);
     free(m);
@@ -190,6 +191,8 @@ static const rl_name *names_of(rl_module *m) {
     names = calloc((size_t)m->nfuncs + 1, sizeof *names);
     if (!names) return NULL;
     read_names(m, names);
+    for (u32 i = 0; i < m->nexports; i++)
+        if (m->exports[i].kind == RL_KIND_FUNC && !names[m->exports[i].index].len) names[m->exports[i].index] = m->exports[i].name;
     rl_name *other = NULL;
     /* pairs with the acquire above, and its own failure with whoever was first */
     if (atomic_compare_exchange_strong_explicit(&m->names, &other, names, memory_order_acq_rel, memory_order_acquire))
@@ -215,12 +218,7 @@ const char *rl_module_func_name(rl_module *m, u32 index, char *buf, size_t size)
         put_name(buf, size, 0, names[index]);
         return buf;
     }
-    for (u32 i = 0; i < m->nexports; i++)
-        if (m->exports[i].kind == RL_KIND_FUNC && m->exports[i].index == index) {
-            put_name(buf, size, 0, m->exports[i].name);
-            return buf;
-        }
-    for (u32 i = 0; i < m->nimports; i++)
+    for (u32 i = 0; index < m->nimported_funcs && i < m->nimports; i++)
         if (m->imports[i].kind == RL_KIND_FUNC && m->imports[i].index == index) {
             size_t at = put_name(buf, size, 0, m->imports[i].module);
             if (at + 1 < size) buf[at++] = '.';

@@ -72,6 +72,7 @@ typedef struct rl_custom {
 } rl_custom;
 
 struct rl_code;
+struct rl_places;
 
 #define RL_MODULE_PAD 32
 
@@ -118,8 +119,11 @@ typedef struct rl_module {
                           (export, element segment, ref.func, start) */
     u32 nfunc_slots;
 
-    /* function names from the name section, by index; read on first use (rl_module_func_name) */
+    /* function names from the name section, or of exports, by index; read on first use (rl_module_func_name) */
     _Atomic(rl_name *) names;
+
+    /* positions in its sources that reports looked up, or NULL; one block of malloc, made on demand (jit/backtrace.c) */
+    _Atomic(struct rl_places *) places;
 
     /* compiled code, one per flavour (rl_flavour); made by jit/code.c on demand, under `making` */
     _Atomic(struct rl_code *) code[4];
