@@ -17,21 +17,27 @@ void rl_halt_fini(rl_halt *h) {
     pthread_mutex_destroy(&h->lock);
 }
 
-static void change(rl_halt *h, u32 *count, u32 by) {
+static bool asked(rl_halt *h) { return atomic_load_explicit(&h->asked, memory_order_relaxed) & RL_ASKED_HALT; }
+
+void rl_halt_enter(rl_halt *h) {
     pthread_mutex_lock(&h->lock);
-    *count += by;
-    pthread_cond_broadcast(&h->moved);
+    while (asked(h)) pthread_cond_wait(&h->moved, &h->lock);
+    h->running++;
     pthread_mutex_unlock(&h->lock);
 }
 
-void rl_halt_enter(rl_halt *h) { change(h, &h->running, 1); }
-void rl_halt_leave(rl_halt *h) { change(h, &h->running, (u32)-1); }
+void rl_halt_leave(rl_halt *h) {
+    pthread_mutex_lock(&h->lock);
+    h->running--;
+    if (asked(h)) pthread_cond_broadcast(&h->moved);
+    pthread_mutex_unlock(&h->lock);
+}
 
 /* Under the lock, as one that has stopped. */
 static void stay(rl_halt *h) {
     h->halted++;
     pthread_cond_broadcast(&h->moved);
-    while (atomic_load_explicit(&h->asked, memory_order_relaxed)) pthread_cond_wait(&h->moved, &h->lock);
+    while (asked(h)) pthread_cond_wait(&h->moved, &h->lock);
 }
 
 void rl_halt_wait(rl_halt *h) {
@@ -48,11 +54,11 @@ void rl_halt_begin(rl_rt *rt) {
     pthread_mutex_lock(&h->lock);
     if (is_worker(rt)) stay(h); /* counted as stopped to the end, also while somebody else looks first */
     else
-        while (atomic_load_explicit(&h->asked, memory_order_relaxed)) pthread_cond_wait(&h->moved, &h->lock);
+        while (asked(h)) pthread_cond_wait(&h->moved, &h->lock);
     /* relaxed, as everywhere: it is the lock that orders. A worker sees it between slices, one asleep because it is woken,
      * one that begins because it takes the lock first. */
-    atomic_store_explicit(&h->asked, true, memory_order_relaxed);
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_io_wake(&rt->workers[i].io);
+    atomic_fetch_or_explicit(&h->asked, RL_ASKED_HALT, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_io_wake(&rl_rt_worker(rt, i)->io);
     while (h->halted < h->running) pthread_cond_wait(&h->moved, &h->lock);
     pthread_mutex_unlock(&h->lock);
 }
@@ -60,7 +66,7 @@ void rl_halt_begin(rl_rt *rt) {
 void rl_halt_end(rl_rt *rt) {
     rl_halt *h = &rt->halt;
     pthread_mutex_lock(&h->lock);
-    atomic_store_explicit(&h->asked, false, memory_order_relaxed);
+    atomic_fetch_and_explicit(&h->asked, ~(u32)RL_ASKED_HALT, memory_order_relaxed);
     if (is_worker(rt)) h->halted--;
     pthread_cond_broadcast(&h->moved);
     pthread_mutex_unlock(&h->lock);

@@ -9,8 +9,10 @@
 
 struct rl_rt;
 
+enum { RL_ASKED_HALT = 1, /* to stop */ RL_ASKED_ENTRY = 2 /* to open the gate */ };
+
 typedef struct rl_halt {
-    _Atomic bool asked;    /* workers are to stop */
+    _Atomic u32 asked;     /* of workers, RL_ASKED_*: they look between slices */
     pthread_mutex_t lock;  /* of what follows */
     pthread_cond_t moved;  /* any of it changed */
     u32 running, halted;   /* workers in their loop, and those of them that have stopped */
@@ -20,10 +22,11 @@ void rl_halt_init(rl_halt *h);
 /* Zeroed is fine. */
 void rl_halt_fini(rl_halt *h);
 
-/* A worker begins its loop, or leaves it. */
+/* A worker is about to touch what others look at, or will not until it enters again: at both ends of its loop, and
+ * around its sleep. Entering waits for a halt to end. */
 void rl_halt_enter(rl_halt *h);
 void rl_halt_leave(rl_halt *h);
-/* A worker, between slices, where `asked` is set: waits until it may go on. */
+/* A worker, between slices, where it is asked for: waits until it may go on. */
 void rl_halt_wait(rl_halt *h);
 
 /* Returns when no worker but the caller, if it is one, is in a slice; until rl_halt_end none will be, and what belongs to

@@ -221,18 +221,22 @@ static void fire(rl_io *io, const struct epoll_event *ev, void (*ready)(void *, 
     else if (e) drop_if_empty(io, e, fd);
 }
 
-void rl_io_poll(rl_io *io, i64 timeout_ns, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
-    struct epoll_event ev[128];
+void rl_io_sleep(rl_io *io, i64 timeout_ns, rl_io_found *found) {
     struct timespec t = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
     static _Atomic bool coarse; /* no epoll_pwait2 here; set at most once, from any thread, to the same value */
-    int n = coarse ? -1 : epoll_pwait2(io->epoll, ev, RL_LEN(ev), timeout_ns < 0 ? NULL : &t, NULL);
+    int most = RL_LEN(found->events);
+    int n = coarse ? -1 : epoll_pwait2(io->epoll, found->events, most, timeout_ns < 0 ? NULL : &t, NULL);
     if (coarse || (n < 0 && errno == ENOSYS)) {
         coarse = true;
-        n = epoll_wait(io->epoll, ev, RL_LEN(ev), timeout_ns < 0 ? -1 : (int)RL_MIN((timeout_ns + 999999) / 1000000, 86400000));
+        n = epoll_wait(io->epoll, found->events, most, timeout_ns < 0 ? -1 : (int)RL_MIN((timeout_ns + 999999) / 1000000, 86400000));
     }
-    if (n <= 0) return;
+    found->n = n;
+}
+
+void rl_io_tell(rl_io *io, const rl_io_found *found, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
+    if (found->n <= 0) return;
     if (lock) pthread_mutex_lock(lock);
-    for (int i = 0; i < n; i++) fire(io, &ev[i], ready, env);
+    for (int i = 0; i < found->n; i++) fire(io, &found->events[i], ready, env);
     if (lock) pthread_mutex_unlock(lock);
 }
 

@@ -3,6 +3,7 @@
 #define RL_IO_H
 
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <stdatomic.h>
 
 #include "src/base/map.h"
@@ -73,10 +74,16 @@ void rl_io_more(rl_io *io, rl_watch *watch, u8 directions, void (*ready)(void *e
 void rl_io_unwatch(rl_io *io, rl_watch *watch);
 /* Fine when w does not wait. */
 void rl_io_cancel(rl_io *io, rl_waiter *w);
-/* Waits at most timeout_ns (0: only looks; negative: without end), or until rl_io_wake. Calls ready for every waiter
- * whose descriptor has become ready; it waits no more then. lock, if given, is taken for that, and to be held by callers
- * of rl_io_wait and rl_io_cancel. */
-void rl_io_poll(rl_io *io, i64 timeout_ns, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env);
+/* What a look at the kernel found. */
+typedef struct rl_io_found {
+    struct epoll_event events[128];
+    int n;
+} rl_io_found;
+/* Waits at most timeout_ns (0: only looks; negative: without end), or until rl_io_wake. */
+void rl_io_sleep(rl_io *io, i64 timeout_ns, rl_io_found *found);
+/* Then: calls ready for every waiter whose descriptor has become ready; it waits no more. lock, if given, is taken for
+ * that, and to be held by callers of rl_io_wait and rl_io_cancel. */
+void rl_io_tell(rl_io *io, const rl_io_found *found, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env);
 /* Any thread, also a signal handler. */
 void rl_io_wake(rl_io *io);
 

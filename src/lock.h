@@ -7,10 +7,10 @@
 
 #include "src/base/base.h"
 
-/* Set once more than one thread uses anything of the process layer, by the thread that starts the second one, while it is
- * in the middle of nothing; never cleared. Before that the only thread is spared locked operations. */
-extern _Atomic bool rl_shared;
-static inline bool rl_alone(void) { return !atomic_load_explicit(&rl_shared, memory_order_relaxed); }
+/* This thread's: whether other threads may be using what the process layer shares in its runtime. The only one is spared
+ * locked operations. It changes while the thread is in the middle of nothing, see src/gate.h. */
+extern _Thread_local __attribute__((tls_model("initial-exec"))) bool rl_shared;
+static inline bool rl_alone(void) { return !rl_shared; }
 
 /* Zeroed storage is an open lock. */
 typedef struct rl_lock { _Atomic u32 taken; } rl_lock;

@@ -5,7 +5,6 @@
 #include "src/mailbox.h"
 
 rl_msg rl_parked_mark;
-_Atomic bool rl_shared;
 
 void rl_mailbox_init(rl_mailbox *b) {
     memset(b, 0, sizeof *b);

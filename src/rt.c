@@ -14,8 +14,6 @@
 #include "src/survey.h"
 #include "src/upper.h"
 
-#define MAX_WORKERS 1024u
-
 _Atomic u32 rl_rt_signals;
 static _Atomic(rl_io *) signal_io; /* whom to wake; set while a run handles signals */
 
@@ -117,26 +115,27 @@ static rl_err start_root(rl_rt *rt, rl_module *m, rl_conf *conf, rl_diag *d) {
 
 static void clear(rl_rt *rt) {
     rt->stacks.keep = rt->deep_stacks.keep = UINT32_MAX;
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_slots_end(&rt->workers[i].slots);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_slots_end(&rl_rt_worker(rt, i)->slots);
     for (rl_proc *p; (p = rl_pid_any(&rt->pids));) rl_proc_free(p);
     if (rl_rt_started(rt)) rl_wheel_disarm(&rt->workers->wheel, &rt->deadline);
     for (u32 i = 0; i < rl_rt_started(rt); i++) {
-        rl_wheel *wheel = &rt->workers[i].wheel;
+        rl_wheel *wheel = &rl_rt_worker(rt, i)->wheel;
         for (rl_timer *t; wheel->armed && (t = rl_wheel_any(wheel));) {
             rl_delayed *late = RL_CONTAINER(t, rl_delayed, timer);
             rl_msg_free(late->msg);
             free(late);
         }
     }
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_spares_fini(&rt->workers[i].spares); /* whose memories are of any */
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_spares_fini(&rl_rt_worker(rt, i)->spares); /* whose memories are of any */
     rl_pool_free(rt->pool); /* before the workers: a job's thread may still be about to wake one, under the pool's lock */
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_worker_fini(&rt->workers[i]);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_worker_fini(rl_rt_worker(rt, i));
     rl_stacks_fini(&rt->stacks);
     rl_stacks_fini(&rt->deep_stacks);
     rl_pids_fini(&rt->pids);
     rl_names_fini(&rt->names);
     rl_halt_fini(&rt->halt);
     rl_msg_thread_fini();
+    free(rt->more_workers);
     free(rt->workers);
 }
 
@@ -167,7 +166,7 @@ static int run(rl_rt *rt, rl_module *m, rl_diag *d) {
     if (c->timeout_ns) rl_wheel_arm(&w->wheel, &rt->deadline, rl_sched_now() + (i64)RL_MIN(c->timeout_ns, (u64)INT64_MAX / 2));
     if (c->handle_signals) catch_signals(&w->io, old);
     rl_worker_run(w);
-    rl_workers_join(rt);
+    rl_crew_join(rt);
     if (rt->out_of_time && !c->quiet) report_timeout(rt);
     rl_attach_close(rt);
     rl_upper_host.unobserve(rt);
@@ -189,11 +188,10 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
     rl_stacks_init(&rt->stacks, RL_MIN(c->max_stack, (u64)RL_STACK_FIRST));
     rl_stacks_init(&rt->deep_stacks, c->max_stack);
     if (c->seed) rl_seeded_init(rt->seeded = &rt->seed, c->seed);
-    u32 n = c->seed ? 1 : RL_MIN(RL_MAX(c->workers, 1u), MAX_WORKERS);
-    rt->workers = aligned_alloc(_Alignof(rl_worker), n * sizeof *rt->workers);
+    rt->workers = aligned_alloc(_Alignof(rl_worker), sizeof *rt->workers);
     rt->pool = rl_pool_new();
     if (!rt->workers || !rt->pool) return RL_ERR_NOMEM;
-    rt->nworkers = n;
+    rl_crew_init(rt);
     rt->crowd = RL_MIN(c->max_mailbox / 2, (u64)RL_CROWD);
     rl_worker_self = rt->workers;
     RL_TRY(rl_upper_host.init());
@@ -207,7 +205,7 @@ static rl_err init(rl_rt *rt, const rl_rt_config *c, rl_diag *d) {
 static RL_RACY void sum_avoided(rl_rt *rt, rl_rt_stats *s) {
     u64 stacks = s->processes - RL_MIN(s->processes, rl_stacks_used(&rt->stacks)), slots = 0, scans = 0, kept = 0;
     for (u32 i = 0; i < rl_rt_started(rt); i++) {
-        const rl_slots *l = &rt->workers[i].slots;
+        const rl_slots *l = &rl_rt_worker(rt, i)->slots;
         slots += l->cleaned;
         scans += l->scans;
         for (u32 c = 0; c < RL_SLOT_CLASSES; c++) kept += l->classes[c].kept;
@@ -220,7 +218,7 @@ RL_RACY void rl_rt_sum(rl_rt *rt, rl_rt_stats *s) {
     *s = (rl_rt_stats){ .modules = 1, .processes_peak = atomic_load_explicit(&rt->alive_peak, memory_order_relaxed),
                         .memory_peak = atomic_load_explicit(&rt->memory_peak, memory_order_relaxed) };
     for (u32 i = 0; i < rl_rt_started(rt); i++) {
-        const rl_rt_stats *w = &rt->workers[i].stats;
+        const rl_rt_stats *w = &rl_rt_worker(rt, i)->stats;
         s->fuel += w->fuel;
         s->processes += w->processes;
         s->failures += w->failures;
@@ -243,6 +241,8 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     if (!rt) return rl_diag_set(d, RL_ERR_NOMEM, "%s", rl_err_text(RL_ERR_NOMEM)), 1;
     memset(rt, 0, sizeof *rt);
     rl_worker *outer = rl_worker_self;
+    bool shared = rl_shared; /* as that one has it */
+    rl_shared = false;
     rl_err e = init(rt, c, d);
     if (e) rl_diag_set(d, e, "%s", rl_err_text(e));
     else status = run(rt, m, d);
@@ -253,6 +253,7 @@ int rl_rt_run(const rl_rt_config *c, rl_module *m, rl_diag *d) {
     if (c->leave && !rl_pid_any(&rt->pids) && !__lsan_do_leak_check) return status;
     clear(rt);
     rl_worker_self = outer;
+    rl_shared = shared;
     rl_trap_thread_fini();
     free(rt);
     return status;

@@ -71,7 +71,7 @@ typedef struct rl_rt_config {
     /* how to run */
     rl_memory_choice memory;
     rl_compile_mode compile;
-    unsigned workers;     /* threads that run processes; 0: one. More share the work, and then the order in which
+    unsigned workers;     /* threads that run processes, at most; 0: one for each core. With more than one the order in which
                              unrelated processes run is nobody's promise */
     u64 seed;             /* not 0: it decides whose turn it is, for how long, what time it is and what is random, so that
                              the same run can be had again; one worker, and no time is spent waiting. See src/seeded.h */

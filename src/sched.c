@@ -17,10 +17,6 @@
 #include "src/jobs.h"
 #include "src/survey.h"
 
-#ifndef WAKE_AFTER_NS /* tests/model has others */
-#define WAKE_AFTER_NS 100000   /* of more work than a worker can do at once, before it wakes one that sleeps */
-#define START_AFTER_NS 1000000 /* and before one more is started: from the first on, whatever is shared costs more */
-#endif
 #define LAG 32              /* processes born or gone that a worker has not reported */
 #define LAG_BYTES (4 << 20) /* and bytes */
 #define ELDEST_AFTER 1000000 /* instructions after which it is the eldest newborn's turn, not the youngest's: half a
@@ -35,6 +31,9 @@
 
 _Thread_local rl_worker *rl_worker_self;
 
+/* There are no others, or the first is about to start. */
+static bool only_worker(rl_rt *rt) { return atomic_load_explicit(&rt->started, memory_order_relaxed) == 1; }
+
 rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     memset(w, 0, offsetof(rl_worker, wheel));
     memset(&w->wheel + 1, 0, sizeof *w - offsetof(rl_worker, wheel) - sizeof w->wheel);
@@ -48,7 +47,6 @@ rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index) {
     w->deep_stacks.all = &rt->deep_stacks;
     rl_proc_memory_init(&w->memory);
     rl_slots_init(&w->slots);
-    w->slots.shared = rt->nworkers > 1;
     if (rt->metrics) RL_TRY(rl_worker_tally(w));
     return rl_io_init(&w->io);
 }
@@ -69,64 +67,59 @@ void rl_worker_fini(rl_worker *w) {
 
 /* ---- counting ---- */
 
-/* Before a second worker starts, by the thread that starts it. */
-static bool only_worker(rl_rt *rt) { return atomic_load_explicit(&rt->started, memory_order_relaxed) == 1; }
-
 static void raise_peak(_Atomic u64 *peak, u64 value) {
     u64 old = atomic_load_explicit(peak, memory_order_relaxed);
     while (value > old && !atomic_compare_exchange_weak_explicit(peak, &old, value, memory_order_relaxed, memory_order_relaxed)) {}
 }
 
-static inline __attribute__((always_inline)) u64 add_to(rl_rt *rt, _Atomic u64 *count, i64 add) {
-    if (!only_worker(rt)) return atomic_fetch_add_explicit(count, (u64)add, memory_order_relaxed) + (u64)add;
+static inline __attribute__((always_inline)) u64 add_to(_Atomic u64 *count, i64 add) {
+    if (!rl_alone()) return atomic_fetch_add_explicit(count, (u64)add, memory_order_relaxed) + (u64)add;
     u64 now = atomic_load_explicit(count, memory_order_relaxed) + (u64)add;
     atomic_store_explicit(count, now, memory_order_relaxed);
     return now;
 }
 
-u64 rl_rt_new_id(rl_rt *rt) { return add_to(rt, &rt->last_id, 1); }
+u64 rl_rt_new_id(rl_rt *rt) { return add_to(&rt->last_id, 1); }
 
-/* While there is one worker all is reported at once. */
-static inline __attribute__((always_inline)) void count(rl_worker *w, _Atomic i64 *own, i64 lag, _Atomic u64 *all, _Atomic u64 *peak,
+/* Who is alone reports all at once. */
+static inline __attribute__((always_inline)) void count(_Atomic i64 *own, i64 lag, _Atomic u64 *all, _Atomic u64 *peak,
                                                          i64 add) {
-    if (!only_worker(w->rt)) {
+    if (!rl_alone()) {
         add += atomic_load_explicit(own, memory_order_relaxed);
         bool few = add <= lag && add >= -lag;
         atomic_store_explicit(own, few ? add : 0, memory_order_relaxed);
         if (few) return;
     }
-    u64 now = add_to(w->rt, all, add);
+    u64 now = add_to(all, add);
     if (add > 0) raise_peak(peak, now);
 }
 
 void rl_worker_count(rl_worker *w, i64 processes, i64 bytes) {
     rl_rt *rt = w->rt;
-    if (processes) count(w, &w->alive, LAG, &rt->alive, &rt->alive_peak, processes);
-    if (bytes) count(w, &w->bytes, LAG_BYTES, &rt->memory, &rt->memory_peak, bytes);
+    if (processes) count(&w->alive, LAG, &rt->alive, &rt->alive_peak, processes);
+    if (bytes) count(&w->bytes, LAG_BYTES, &rt->memory, &rt->memory_peak, bytes);
 }
 
 u64 rl_rt_alive(rl_rt *rt) {
     i64 n = (i64)atomic_load_explicit(&rt->alive, memory_order_relaxed);
-    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rt->workers[i].alive, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rl_rt_worker(rt, i)->alive, memory_order_relaxed);
     return (u64)RL_MAX(n, 0); /* what is being reported may be seen in neither place */
 }
 
 u64 rl_rt_memory(rl_rt *rt) {
     i64 n = (i64)atomic_load_explicit(&rt->memory, memory_order_relaxed);
-    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rt->workers[i].bytes, memory_order_relaxed);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) n += atomic_load_explicit(&rl_rt_worker(rt, i)->bytes, memory_order_relaxed);
     return (u64)RL_MAX(n, 0);
 }
 
 /* ---- sleeping and waking ---- */
 
-/* True: w was asleep, or about to, and the caller is the one to wake it. */
-static bool rouse(rl_worker *w) {
+bool rl_worker_rouse(rl_worker *w) {
     /* seq_cst: pairs with the store in nap, and with the others that come to wake w: one of them does */
     return atomic_load_explicit(&w->asleep, memory_order_relaxed) && atomic_exchange(&w->asleep, false);
 }
 
-/* A worker but the first, which is the thread that called rl_rt_run. */
-static void *work(void *arg) {
+void *rl_worker_main(void *arg) {
     rl_worker *w = rl_worker_self = arg;
     if (rl_trap_thread_init()) rl_sched_stop(w->rt, 134);
     rl_worker_run(w);
@@ -135,68 +128,35 @@ static void *work(void *arg) {
     return NULL;
 }
 
-/* A thread that cannot be had is done without: its worker's queue stays empty. */
-static void start_another(rl_rt *rt) {
-    u32 n = atomic_load_explicit(&rt->started, memory_order_relaxed);
-    /* pairs with the stores below: one starts workers at a time, and sees those that others have started */
-    if (n == rt->nworkers || atomic_exchange(&rt->starting, true)) return;
-    n = rl_rt_started(rt);
-    rl_worker *w = &rt->workers[n];
-    sigset_t outside, old;
-    sigemptyset(&outside);
-    sigaddset(&outside, SIGINT);
-    sigaddset(&outside, SIGTERM);
-    sigaddset(&outside, SIGUSR1);
-    sigaddset(&outside, SIGUSR2);
-    if (n == rt->nworkers || rl_worker_init(w, rt, n)) {
-        atomic_store(&rt->starting, false); /* pairs with the exchange above */
-        return;
-    }
-    /* counted before it runs: whoever stops the run wakes it; pairs with rl_rt_started */
-    atomic_store(&rt->started, n + 1);
-    /* pairs with rl_alone: the thread made next sees it, and this one does */
-    atomic_store(&rl_shared, true);
-    pthread_sigmask(SIG_BLOCK, &outside, &old); /* those are for the first */
-    w->has_thread = !pthread_create(&w->thread, NULL, work, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    atomic_store(&rt->starting, false); /* pairs with the exchange above */
+/* Others are in, or about to be. */
+static bool others_awake(const rl_worker *w) {
+    for (u32 i = 0; i < rl_rt_started(w->rt); i++)
+        if (i != w->index && !atomic_load_explicit(&rl_rt_worker(w->rt, i)->asleep, memory_order_relaxed)) return true;
+    return false;
 }
 
-void rl_workers_join(rl_rt *rt) {
-    /* pairs with the stores in start_another: nobody starts one any more */
-    while (atomic_exchange(&rt->starting, true)) sched_yield();
-    for (u32 i = 1; i < rl_rt_started(rt); i++)
-        if (rt->workers[i].has_thread) pthread_join(rt->workers[i].thread, NULL);
-}
-
-/* If there has been more to run than w can run at once for some time, wakes or starts another. It is asked at every look,
- * so whoever is just falling asleep and not seen is seen at the next. Not at every push: a burst that is soon over is over
- * sooner on one core than on two, which have to exchange what it touches. */
-static void call_help(rl_worker *w) {
-    rl_rt *rt = w->rt;
+/* If there has been more to run than w can run at once for some time, others may help. It is asked at every look, so whoever
+ * is just falling asleep and not seen is seen at the next. Not at every push: a burst that is soon over is over sooner on
+ * one core than on two, which have to exchange what it touches. When nobody else is awake, w is alone again. */
+static void look_around(rl_worker *w) {
+    i64 now = 0;
     if (rl_runq_length(&w->runq) + (w->next != NULL) < 2) {
         w->surplus_since = 0;
-        return;
+        if (only_worker(w->rt)) return;
+    } else {
+        now = (i64)rl_os_now_ns();
+        if (!w->surplus_since) w->surplus_since = now;
     }
-    i64 now = (i64)rl_os_now_ns();
-    if (!w->surplus_since) w->surplus_since = now;
-    if (now - w->surplus_since < WAKE_AFTER_NS) return;
-    u32 n = rl_rt_started(rt);
-    for (u32 i = 0; i < n; i++)
-        if (rouse(&rt->workers[i])) {
-            rl_io_wake(&rt->workers[i].io);
-            w->surplus_since = now;
-            return;
-        }
-    if (n == rt->nworkers || now - w->surplus_since < START_AFTER_NS) return;
-    start_another(rt);
-    w->surplus_since = now;
+    if (!rl_alone() && !others_awake(w)) rl_gate_shut(&w->rt->gate);
+    rl_crew_look(w, w->surplus_since ? now - w->surplus_since : -1, now ? now : (i64)rl_os_now_ns());
 }
 
 /* kind: if it has ever run. */
 static void queue(rl_worker *w, rl_proc *p, rl_turn kind) {
     rl_runq_push(&w->runq, p->phase == RL_PHASE_NEW ? RL_TURN_NEWBORN : kind, &p->run);
 }
+
+void rl_sched_queue(rl_worker *w, rl_proc *p) { queue(w, p, RL_TURN_WOKEN); }
 
 void rl_sched_later(rl_proc *p) {
     rl_worker *w = rl_worker_self;
@@ -226,7 +186,8 @@ void rl_sched_stop(rl_rt *rt, int status) {
     if (!atomic_compare_exchange_strong(&rt->status, &none, status)) return;
     /* seq_cst: pairs with nap's look: a worker that is not woken here has begun after, and sees it before it sleeps */
     atomic_store(&rt->stop, true);
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_io_wake(&rt->workers[i].io);
+    for (u32 i = 0; i < rl_rt_started(rt); i++)
+        if (rl_rt_worker(rt, i) != rl_worker_self) rl_io_wake(&rl_rt_worker(rt, i)->io);
 }
 
 /* ---- timers and readiness ---- */
@@ -297,12 +258,6 @@ void rl_sched_unwatch(rl_watch *watch) {
     rl_worker_unlock(at);
 }
 
-static bool others_busy(const rl_worker *w) {
-    for (u32 i = 0; i < rl_rt_started(w->rt); i++)
-        if (i != w->index && !atomic_load_explicit(&w->rt->workers[i].asleep, memory_order_relaxed)) return true;
-    return false;
-}
-
 /* Counts, in a patient run, what the kernel gave to others since the last look. */
 static void count_lost(rl_worker *w, i64 now) {
     i64 cpu = (i64)rl_os_thread_cpu_ns();
@@ -342,7 +297,7 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
         i64 now = rl_sched_now();
         if (w->rt->config->patient) count_lost(w, now);
         now -= w->lost;
-        bool hold = idle && w->rt->config->patient && others_busy(w);
+        bool hold = idle && w->rt->config->patient && others_awake(w);
         *any |= fire(w, hold ? now - PATIENCE_NS : now, idle);
         i64 next = rl_wheel_next(&w->wheel);
         if (next != INT64_MAX) timeout = RL_MAX(next - now, hold ? HOLD_NS : 0) + RL_WHEEL_TICK_NS / 4;
@@ -352,17 +307,33 @@ static i64 run_timers(rl_worker *w, bool idle, bool *any) {
 }
 
 /* In a seeded run: nobody can run, until the clock has gone on by `timeout` ns, or -1: until a descriptor is ready. */
-static void pass_time(rl_worker *w, i64 timeout) {
+static void pass_time(rl_worker *w, i64 timeout, rl_io_found *found) {
+    found->n = 0;
     if (timeout >= 0 && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) {
         w->rt->seeded->now_ns += timeout;
         return;
     }
     u64 before = rl_os_now_ns();
-    rl_io_poll(&w->io, timeout, NULL, fd_ready, w);
+    rl_io_sleep(&w->io, timeout, found);
     w->rt->seeded->now_ns += (i64)(rl_os_now_ns() - before);
 }
 
+/* Out of the gate while it sleeps, if there are others: they may be alone meanwhile. */
+static void sleep_outside(rl_worker *w, i64 timeout, rl_io_found *found) {
+    rl_rt *rt = w->rt;
+    rl_halt_leave(&rt->halt);
+    rl_gate_leave(&rt->gate);
+    w->pace.asleep_since = (i64)rl_os_now_ns();
+    rl_io_sleep(&w->io, timeout, found);
+    w->pace.at = (i64)rl_os_now_ns();
+    w->pace.slept += w->pace.at - w->pace.asleep_since;
+    w->pace.asleep_since = 0;
+    rl_gate_enter(&rt->gate, &rt->halt.asked, RL_ASKED_ENTRY);
+    rl_halt_enter(&rt->halt);
+}
+
 static void look_at_all(rl_worker *w, bool idle, bool wait) {
+    rl_io_found found;
     /* relaxed: it is the delivery that orders */
     bool any = atomic_load_explicit(&w->told, memory_order_relaxed) && rl_jobs_deliver(w);
     w->ticks = 0;
@@ -374,8 +345,10 @@ static void look_at_all(rl_worker *w, bool idle, bool wait) {
     }
     if (!wait && !atomic_load_explicit(&w->io.waiting, memory_order_relaxed)) return;
     w->stats.polls++;
-    if (RL_UNLIKELY(wait && w->rt->seeded)) pass_time(w, timeout);
-    else rl_io_poll(&w->io, wait ? timeout : 0, w->rt->nworkers > 1 ? &w->lock : NULL, fd_ready, w);
+    if (RL_UNLIKELY(wait && w->rt->seeded)) pass_time(w, timeout, &found);
+    else if (wait && !only_worker(w->rt)) sleep_outside(w, timeout, &found);
+    else rl_io_sleep(&w->io, wait ? timeout : 0, &found);
+    rl_io_tell(&w->io, &found, rl_alone() ? NULL : &w->lock, fd_ready, w);
 }
 
 /* After sleeping: that was no loss. */
@@ -389,6 +362,7 @@ static void note_time(rl_worker *w) {
 static void look(rl_worker *w, bool idle, bool wait) {
     rl_proc *next = w->next;
     w->next = NULL;
+    if (rl_crew_measures(&w->rt->crew)) rl_crew_note(w);
     w->looking = true;
     look_at_all(w, idle, wait);
     w->looking = false;
@@ -443,13 +417,18 @@ static rl_proc *own_drawn(rl_worker *w) {
 
 static rl_proc *steal(rl_worker *w) {
     rl_rt *rt = w->rt;
+    if (w->dismissed) return NULL;
+    rl_crew_take(w);
+    rl_proc *handed = from_queue(w);
+    if (handed) return handed;
     w->seed = w->seed * 1664525u + 1013904223u;
     u32 all = rl_rt_started(rt);
     for (u32 i = 0, first = w->seed >> 8; i < all; i++) {
-        rl_worker *from = &rt->workers[(first + i) % all];
+        rl_worker *from = rl_rt_worker(rt, (first + i) % all);
         u32 n = from != w ? rl_runq_steal(&from->runq, &w->runq) : 0;
         if (!n) continue;
         w->stats.steals += n;
+        rl_crew_arrive(w);
         rl_proc *p = from_queue(w); /* NULL: stolen from us in the meantime */
         if (p) return p;
     }
@@ -477,7 +456,7 @@ static rl_proc *own(rl_worker *w) {
 }
 
 static rl_proc *search(rl_worker *w) {
-    for (u32 i = 0; atomic_load_explicit(&w->rt->started, memory_order_relaxed) > 1 && i < SEARCHES; i++) {
+    for (u32 i = 0; i < SEARCHES && !w->dismissed; i++) {
         rl_proc *p = steal(w);
         if (p) return p;
         rl_os_relax();
@@ -487,7 +466,7 @@ static rl_proc *search(rl_worker *w) {
 
 /* Sleeps until there is something to do for w, or perhaps. Returns what it found just before. */
 static rl_proc *nap(rl_worker *w) {
-    if (w->rt->nworkers == 1) {
+    if (only_worker(w->rt)) {
         look(w, true, true);
         return NULL;
     }
@@ -495,16 +474,17 @@ static rl_proc *nap(rl_worker *w) {
     atomic_store(&w->asleep, true);
     rl_proc *p = steal(w);
     if (!p && !atomic_load(&w->rt->stop)) look(w, true, true);
-    rouse(w);
+    rl_worker_rouse(w);
+    if (!others_awake(w)) rl_gate_shut(&w->rt->gate);
     return p;
 }
 
 static rl_proc *pick(rl_worker *w) {
     rl_proc *p = RL_UNLIKELY(w->rt->seeded) ? own_drawn(w) : own(w);
     if (p) return p;
-    if (w->rt->nworkers > 1) {
+    if (!only_worker(w->rt)) {
         look(w, true, false);
-        if ((p = own(w)) || (p = search(w))) return p;
+        if ((p = own(w)) || (!rl_alone() && (p = search(w)))) return p;
     }
     return nap(w);
 }
@@ -527,14 +507,33 @@ static bool told_to_end(rl_worker *w) {
     return w->rt->config->handle_signals && obey(w);
 }
 
+/* Others want something of the worker, between two slices. */
+static __attribute__((noinline)) void answer(rl_rt *rt) {
+    if (atomic_load_explicit(&rt->halt.asked, memory_order_relaxed) & RL_ASKED_ENTRY) {
+        /* relaxed: who asks again later has marked the gate before, and sees that it opened */
+        atomic_fetch_and_explicit(&rt->halt.asked, ~(u32)RL_ASKED_ENTRY, memory_order_relaxed);
+        rl_gate_open(&rt->gate);
+    }
+    if (atomic_load_explicit(&rt->halt.asked, memory_order_relaxed) & RL_ASKED_HALT) rl_halt_wait(&rt->halt);
+}
+
+/* The first is never dismissed. */
+static inline bool out_of_turn(const rl_worker *w) {
+    return w->index && (w->index >= atomic_load_explicit(&w->rt->crew.hands, memory_order_relaxed)) != w->dismissed;
+}
+
 void rl_worker_run(rl_worker *w) {
     rl_rt *rt = w->rt;
+    if (!w->index) w->thread = pthread_self();
+    rl_gate_enter(&rt->gate, &rt->halt.asked, RL_ASKED_ENTRY);
     rl_halt_enter(&rt->halt);
+    if (!w->index) rl_gate_shut(&rt->gate);
     while (!atomic_load_explicit(&rt->stop, memory_order_relaxed) && !told_to_end(w)) {
-        if (RL_UNLIKELY(atomic_load_explicit(&rt->halt.asked, memory_order_relaxed))) rl_halt_wait(&rt->halt);
+        if (RL_UNLIKELY(atomic_load_explicit(&rt->halt.asked, memory_order_relaxed))) answer(rt);
+        if (RL_UNLIKELY(out_of_turn(w))) rl_crew_turn(w);
         if (++w->ticks >= RL_LOOK_EVERY) {
             look(w, false, false);
-            if (rt->nworkers > 1) call_help(w);
+            if (rt->crew.most != 1) look_around(w);
         }
         rl_proc *p = pick(w);
         if (!p) continue;
@@ -545,4 +544,5 @@ void rl_worker_run(rl_worker *w) {
         w->budget -= (i64)spent + RL_DISPATCH_COST;
     }
     rl_halt_leave(&rt->halt);
+    rl_gate_leave(&rt->gate);
 }

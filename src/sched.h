@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include "src/crew.h"
+#include "src/gate.h"
 #include "src/halt.h"
 #include "src/names.h"
 #include "src/pids.h"
@@ -46,7 +48,7 @@ typedef struct rl_delayed {
 
 typedef struct rl_worker {
     struct rl_rt *rt;
-    pthread_t thread;
+    pthread_t thread;  /* the first one's is the caller's */
     bool has_thread;   /* thread is to be joined */
     u32 index;
     u32 ticks;         /* slices until the next look at timers and readiness */
@@ -62,6 +64,8 @@ typedef struct rl_worker {
     i64 turn_left;     /* for how many instructions more */
     i64 passed_over;   /* instructions since the eldest newborn had its turn */
     i64 surplus_since; /* there has been more to run than it can run at once; 0: there is not */
+    bool dismissed;    /* it runs what is woken here, and takes nothing from others */
+    rl_pace pace;
     _Atomic i64 alive, bytes; /* what is to be added to those of the runtime; it writes */
     rl_runq runq;
     _Atomic(rl_msg *) told; /* by threads that are no workers: signals to processes, for rl_jobs_deliver */
@@ -87,11 +91,12 @@ rl_err rl_worker_tally(rl_worker *w);
 
 struct rl_rt {
     const rl_rt_config *config;
-    rl_worker *workers;        /* room for nworkers */
-    u32 nworkers;              /* most there may be */
+    rl_worker *workers;        /* the first one, the thread that called */
+    rl_worker *more_workers;   /* the others; NULL: none has started */
+    rl_crew crew;              /* how many of them work */
+    rl_gate gate;              /* and are awake */
     u64 crowd;                 /* bytes unread from which on senders give way to the receiver */
     _Atomic u32 started;       /* those there are; others start when there is work for them */
-    _Atomic bool starting;     /* somebody starts one, or no more are to start */
     rl_names names;
     rl_pids pids;              /* every process */
     rl_stacks stacks;          /* where processes begin and most stay, with their records */
@@ -116,10 +121,11 @@ struct rl_rt {
     rl_seeded seed;            /* its place */
 };
 
-/* seq_cst: pairs with the store in start_another: those workers can be looked at; and rl_sched_stop, which has stored `stop`
+/* seq_cst: pairs with the store in start_another (src/crew.c): those workers can be looked at; and rl_sched_stop, which has stored `stop`
  * before, either wakes a worker or is seen by it. */
 static inline u32 rl_rt_started(const rl_rt *rt) { return atomic_load(&rt->started); }
-
+/* i: below rl_rt_started */
+static inline rl_worker *rl_rt_worker(const rl_rt *rt, u32 i) { return i ? &rt->more_workers[i - 1] : rt->workers; }
 
 /* Bit set of signals that came (SIGINT, SIGTERM, SIGUSR1, SIGUSR2), set by a handler of rt.c. */
 extern _Atomic u32 rl_rt_signals;
@@ -129,17 +135,21 @@ extern _Thread_local rl_worker *rl_worker_self;
 
 rl_err rl_worker_init(rl_worker *w, rl_rt *rt, u32 index);
 void rl_worker_fini(rl_worker *w);
-/* After the run: waits for all other workers to end. */
-void rl_workers_join(rl_rt *rt);
+/* The thread of a worker but the first. */
+void *rl_worker_main(void *worker);
+/* True: w was asleep, or about to, and the caller is the one to wake it. */
+bool rl_worker_rouse(rl_worker *w);
+/* Puts what is runnable into the queue, as it is for those woken. */
+void rl_sched_queue(rl_worker *w, rl_proc *p);
 /* Until rt->stop. On the thread whose rl_worker_self it is. */
 void rl_worker_run(rl_worker *w);
 
 /* The lock of a worker's wheel and io. */
 static inline void rl_worker_lock(rl_worker *w) {
-    if (w->rt->nworkers > 1) pthread_mutex_lock(&w->lock);
+    if (!rl_alone()) pthread_mutex_lock(&w->lock);
 }
 static inline void rl_worker_unlock(rl_worker *w) {
-    if (w->rt->nworkers > 1) pthread_mutex_unlock(&w->lock);
+    if (!rl_alone()) pthread_mutex_unlock(&w->lock);
 }
 
 /* The worker where a watch is registered; if it is not yet, own. */

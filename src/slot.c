@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "src/base/os.h"
+#include "src/lock.h"
 
 #define KEEP_BYTES (256u << 10) /* pages a free slot keeps; with more, all are given back */
 #define KEEP_SLOTS 16384u       /* dirty free slots a class keeps; with more, whole groups are given back */
@@ -319,10 +320,10 @@ static bool trim_class(rl_slots *s, struct rl_slot_class *c, u32 *left) {
 }
 
 static void lock(rl_slots *s) {
-    if (s->shared) pthread_mutex_lock(&s->lock);
+    if (!rl_alone()) pthread_mutex_lock(&s->lock);
 }
 static void unlock(rl_slots *s) {
-    if (s->shared) pthread_mutex_unlock(&s->lock);
+    if (!rl_alone()) pthread_mutex_unlock(&s->lock);
 }
 
 bool rl_slots_full(rl_slots *s) {

@@ -23,7 +23,6 @@ typedef struct rl_slots {
         u32 next_groups;                          /* of the next chunk */
         u64 kept;                                 /* statistics: pages cleared in place, so the next tenant takes no fault */
     } classes[RL_SLOT_CLASSES];
-    bool shared;             /* several threads use it: under the lock, but for init and fini */
     pthread_mutex_t lock;
     int pagemap;             /* /proc/self/pagemap, opened at the first scan; -1: not yet, or not there */
     bool no_scan;            /* the kernel has no PAGEMAP_SCAN */

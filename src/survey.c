@@ -206,7 +206,7 @@ static u64 note_fuel(rl_survey_seen *seen, row *rows, u64 n) {
 static void put_totals(rl_rt *rt, u64 busy, FILE *out) {
     rl_rt_stats s;
     rl_rt_sum(rt, &s);
-    const u64 totals[] = { rt->halt.running, rl_rt_alive(rt), s.processes_peak, s.processes, s.failures, s.messages,
+    const u64 totals[] = { rl_rt_started(rt), rl_rt_alive(rt), s.processes_peak, s.processes, s.failures, s.messages,
                            s.slices, s.steals, rl_rt_memory(rt), s.fuel, busy };
     for (u32 i = 0; i < RL_LEN(totals); i++) fprintf(out, "%s%llu", i ? "\t" : "", (ull)totals[i]);
     fputc('\n', out);

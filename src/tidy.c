@@ -25,7 +25,7 @@ static bool anything(rl_worker *w) {
     rl_rt *rt = w->rt;
     bool any = rl_spares_full(&w->spares);
     if (any || !own_pools(w)) return any;
-    for (u32 i = 0; i < rl_rt_started(rt) && !any; i++) any = rl_slots_full(&rt->workers[i].slots);
+    for (u32 i = 0; i < rl_rt_started(rt) && !any; i++) any = rl_slots_full(&rl_rt_worker(rt, i)->slots);
     return any || rl_stacks_full(&rt->stacks) || rl_stacks_full(&rt->deep_stacks);
 }
 
@@ -35,7 +35,7 @@ static bool give_back(rl_worker *w) {
     if (rl_spares_trim(&w->spares, w->stats.processes - w->tidy.processes)) return true;
     if (!own_pools(w)) return false;
     for (u32 i = 0; i < rl_rt_started(rt); i++)
-        if (rl_slots_trim(&rt->workers[i].slots)) return true;
+        if (rl_slots_trim(&rl_rt_worker(rt, i)->slots)) return true;
     return rl_stacks_trim(&rt->stacks) || rl_stacks_trim(&rt->deep_stacks);
 }
 
@@ -45,7 +45,7 @@ static void begin(rl_worker *w, i64 now) {
     w->tidy.began = now;
     w->tidy.processes = w->stats.processes;
     if (!own_pools(w)) return;
-    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_slots_mark(&rt->workers[i].slots);
+    for (u32 i = 0; i < rl_rt_started(rt); i++) rl_slots_mark(&rl_rt_worker(rt, i)->slots);
     rl_stacks_mark(&rt->stacks);
     rl_stacks_mark(&rt->deep_stacks);
 }

@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +68,10 @@ static u64 clock_ns(clockid_t id) {
 
 u64 rl_os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 u64 rl_os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+u64 rl_os_cpu_ns_of(pthread_t thread) {
+    clockid_t id;
+    return pthread_getcpuclockid(thread, &id) ? 0 : clock_ns(id);
+}
 
 u64 rl_os_peak_bytes(void) {
     struct rusage u;
@@ -78,6 +85,31 @@ unsigned rl_os_cores(void) {
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
 }
+
+/* The quota of the control group whose path are the first n bytes of a text. */
+static unsigned quota_of(const char *path, int n) {
+    char name[PATH_MAX + 40];
+    unsigned long long quota, period;
+    snprintf(name, sizeof name, "/sys/fs/cgroup%.*s/cpu.max", n, path);
+    FILE *f = fopen(name, "re");
+    bool any = f && fscanf(f, "%llu %llu", &quota, &period) == 2 && period; /* else "max", or no such file */
+    if (f) fclose(f);
+    return any ? (unsigned)RL_MIN(RL_MAX((quota + period - 1) / period, 1ull), (unsigned long long)UINT_MAX) : UINT_MAX;
+}
+
+unsigned rl_os_quota(void) {
+    char path[PATH_MAX];
+    unsigned least = UINT_MAX;
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    if (!f || fscanf(f, "0::%4095s", path) != 1) path[0] = 0; /* not the unified hierarchy */
+    if (f) fclose(f);
+    for (int n = (int)strlen(path); n > 0; n--)
+        if (n == (int)strlen(path) || path[n] == '/') least = RL_MIN(least, quota_of(path, n));
+    return RL_MIN(least, quota_of("", 0));
+}
+
+void rl_os_wait(_Atomic u32 *word, u32 value) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }
+void rl_os_wake(_Atomic u32 *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
 
 static size_t past_slashes(const char *path, size_t at, size_t n) {
     while (at < n && path[at] == '/') at++;

@@ -3,6 +3,8 @@
 #ifndef RL_OS_H
 #define RL_OS_H
 
+#include <pthread.h>
+
 #include "src/base/base.h"
 
 size_t rl_os_page(void); /* bytes of a page: 4096, or on some ARM kernels 16 or 64 KiB */
@@ -30,8 +32,14 @@ int rl_os_open_dir(const char *path, size_t n);
 
 u64 rl_os_now_ns(void);        /* CLOCK_MONOTONIC                          */
 u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
+u64 rl_os_cpu_ns_of(pthread_t thread); /* of one that has not been joined; 0: not known */
 u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */
 unsigned rl_os_cores(void);    /* processors this process may use, >= 1    */
+unsigned rl_os_quota(void);    /* processors' worth of time its control groups grant it, rounded up; UINT_MAX: any */
+
+/* Sleeps while *word is `value`, until rl_os_wake or for no reason. */
+void rl_os_wait(_Atomic u32 *word, u32 value);
+void rl_os_wake(_Atomic u32 *word); /* all of them */
 
 /* Inside a loop that waits for another core: gives way to the core's other thread. */
 static inline void rl_os_relax(void) {

@@ -333,6 +333,7 @@ static int run(suite *s) {
     s->config.nargs = a->noperands > 2 ? (u32)a->noperands - 2 : 0;
     s->config.environment = 0;
     s->config.patient = !s->config.seed;
+    if (!s->config.workers) s->config.workers = 1; /* there are tests for the other cores */
     signal(SIGPIPE, SIG_IGN);
     colours(s);
     printf("\nrunning %u test%s\n", s->n, s->n == 1 ? "" : "s");

@@ -173,7 +173,7 @@ static void own(FILE *out, const char *name, const char *type, const char *help,
 
 static RL_RACY void sum_events(rl_rt *rt, u64 *sum) {
     for (u32 w = 0; w < rl_rt_started(rt); w++)
-        for (u32 i = 0; i < RL_EVENT_COUNT; i++) sum[i] += rt->workers[w].events[i];
+        for (u32 i = 0; i < RL_EVENT_COUNT; i++) sum[i] += rl_rt_worker(rt, w)->events[i];
 }
 
 static RL_RACY void add_dist(rl_dist *to, const rl_dist *from) {
@@ -184,7 +184,7 @@ static RL_RACY void add_dist(rl_dist *to, const rl_dist *from) {
 
 static RL_RACY void sum_tallies(rl_rt *rt, rl_tally *sum) {
     for (u32 w = 0; w < rl_rt_started(rt); w++) {
-        const rl_tally *t = rt->workers[w].tally;
+        const rl_tally *t = rl_rt_worker(rt, w)->tally;
         sum->signals += t->signals;
         add_dist(&sum->bytes, &t->bytes);
         add_dist(&sum->resources, &t->resources);
@@ -275,15 +275,15 @@ bool rl_metrics_healthy(rl_rt *rt, char *why, size_t size) {
     u32 n = rl_rt_started(rt), behind = n;
     u64 *before = calloc(n, sizeof *before);
     if (!before) return snprintf(why, size, "out of memory"), false;
-    for (u32 i = 0; i < n; i++) before[i] = progress(&rt->workers[i]);
+    for (u32 i = 0; i < n; i++) before[i] = progress(rl_rt_worker(rt, i));
     for (u32 tries = 0; behind && tries < 200; tries++) {
         const struct timespec t = { 0, tries ? 10000000 : 1000000 };
         for (u32 i = 0; i < n; i++)
-            if (progress(&rt->workers[i]) == before[i]) rl_io_wake(&rt->workers[i].io);
+            if (progress(rl_rt_worker(rt, i)) == before[i]) rl_io_wake(&rl_rt_worker(rt, i)->io);
         nanosleep(&t, NULL);
         behind = 0;
         for (u32 i = 0; i < n; i++)
-            if (progress(&rt->workers[i]) == before[i]) behind++, snprintf(why, size, "worker %u got nothing done for two seconds", i);
+            if (progress(rl_rt_worker(rt, i)) == before[i]) behind++, snprintf(why, size, "worker %u got nothing done for two seconds", i);
     }
     free(before);
     return !behind;

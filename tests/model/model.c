@@ -368,7 +368,7 @@ void model_store(model_site *s, void *at, unsigned size, uint64_t v) {
 }
 
 static uint64_t changed(int op, uint64_t old, uint64_t v) {
-    return op == MODEL_SWAP ? v : op == MODEL_ADD ? old + v : op == MODEL_SUB ? old - v : old | v;
+    return op == MODEL_SWAP ? v : op == MODEL_ADD ? old + v : op == MODEL_SUB ? old - v : op == MODEL_OR ? old | v : old & v;
 }
 
 uint64_t model_rmw(model_site *s, int op, void *at, unsigned size, uint64_t v) {

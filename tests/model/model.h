@@ -16,7 +16,7 @@ typedef struct model_site {
     bool mutated;
 } model_site;
 
-enum { MODEL_SWAP, MODEL_ADD, MODEL_SUB, MODEL_OR };
+enum { MODEL_SWAP, MODEL_ADD, MODEL_SUB, MODEL_OR, MODEL_AND };
 
 /* ---- what the shim makes of the code's atomics ---- */
 void model_init(void *at, unsigned size, uint64_t v);

@@ -38,19 +38,37 @@ void rl_io_fini(rl_io *io) { (void)io; }
 rl_err rl_io_wait(rl_io *io, rl_waiter *w, int fd, bool write) { return (void)io, (void)w, (void)fd, (void)write, RL_ERR_IO; }
 void rl_io_cancel(rl_io *io, rl_waiter *w) { (void)io, (void)w; }
 
+bool model_shared[MODEL_THREADS];
+
+/* As the kernel's futex, but for waking without reason. */
+static u32 wakes_at_gate;
+static bool is_woken_at_gate(void *before) { return wakes_at_gate != *(u32 *)before; }
+void rl_os_wait(_Atomic u32 *word, u32 value) {
+    u32 now, before = wakes_at_gate;
+    memcpy(&now, (void *)word, sizeof now);
+    if (now == value) model_wait("waits at the gate", is_woken_at_gate, &before);
+}
+void rl_os_wake(_Atomic u32 *word) {
+    (void)word;
+    wakes_at_gate++;
+}
+
 static u32 index_of(rl_io *io) { return io == &workers[0].io ? 0 : 1; }
 static bool is_woken(void *arg) { return *(bool *)arg; }
 static bool at_any_time(void *arg) { return (void)arg, true; }
 
-void rl_io_poll(rl_io *io, i64 timeout, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
+void rl_io_sleep(rl_io *io, i64 timeout, rl_io_found *found) {
     u32 i = index_of(io);
-    (void)lock, (void)ready, (void)env;
+    (void)found;
     if (!timeout) return;
     sleeping[i] = true;
     model_wait("a worker sleeps", timeout < 0 ? is_woken : at_any_time, &woken[i]);
     if (!woken[i]) now_ns += timeout;
     woken[i] = sleeping[i] = false;
     model_take(io); /* the kernel orders what was before the wake */
+}
+void rl_io_tell(rl_io *io, const rl_io_found *found, pthread_mutex_t *lock, void (*ready)(void *env, rl_waiter *w), void *env) {
+    (void)io, (void)found, (void)lock, (void)ready, (void)env;
 }
 void rl_io_wake(rl_io *io) {
     model_give(io);
@@ -116,7 +134,7 @@ static rl_exit spins(rl_proc *p) {
 /* ends where it was taken to, or as the last; who has several of them needs help, again and again */
 static bool alone_or_last(void *arg) {
     (void)arg;
-    return ended + 1 == to_end || (sleeping[1] && !woken[1]);
+    return ended + 1 == to_end || *(u32 *)&rt.halt.asked || (sleeping[1] && !woken[1]);
 }
 static rl_exit shares(rl_proc *p) {
     if (p->worker != &workers[0] || ended + 1 == to_end) return RL_EXIT_DONE;
@@ -185,7 +203,12 @@ static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
     config = (rl_rt_config){ .slice = 1000, .quiet = true, .max_mailbox = 1u << 30 };
     rt.config = &config;
     rt.workers = workers;
-    rt.nworkers = 2;
+    rt.more_workers = workers + 1;
+    config.workers = 2;
+    rl_crew_init(&rt);
+    atomic_init(&rt.crew.hands, 2); /* and so it stays */
+    rt.crew.again_at = INT64_MAX;
+    for (u32 i = 0; i < MODEL_THREADS; i++) model_shared[i] = true;
     rt.crowd = RL_CROWD;
     atomic_init(&rt.started, 2);
     atomic_init(&rt.status, -1);
@@ -203,7 +226,18 @@ static void setup_of(u32 n, rl_exit (*script)(rl_proc *)) {
         procs[i].stack = &procs[i];
     }
 }
+/* Worker 1 has all, and is to go. */
+static void setup_dismissed(void) {
+    setup_of(3, ends);
+    atomic_init(&rt.crew.hands, 1);
+    rl_worker_self = &workers[1];
+    for (u32 i = 0; i < 3; i++) rl_sched_later(&procs[i]);
+    rl_worker_self = &workers[0];
+}
 static void entered(u32 thread) { rl_worker_self = &workers[thread]; }
+
+/* Who sends is in from the beginning, as a worker in the middle of a slice. */
+static void senders_in(u32 n) { atomic_init(&rt.gate.word, n); }
 
 /* All are parked on worker 0. */
 static void setup_parked(u32 n, rl_exit (*script)(rl_proc *)) {
@@ -212,15 +246,30 @@ static void setup_parked(u32 n, rl_exit (*script)(rl_proc *)) {
     model_expect(atomic_load(&procs[0].mail.word) == RL_PARKED);
     now_ns = 10 * TICK; /* deadlines of the scripts have passed */
 }
-static void setup_receiver(void) { setup_parked(1, takes_one); }
-static void setup_sleeper(void) { setup_parked(1, sleeps); }
-static void setup_timed(void) { setup_parked(1, takes_or_times_out); }
+static void setup_receiver(void) {
+    setup_parked(1, takes_one);
+    senders_in(2);
+}
+static void setup_sleeper(void) {
+    setup_parked(1, sleeps);
+    senders_in(1);
+}
+static void setup_timed(void) {
+    setup_parked(1, takes_or_times_out);
+    senders_in(1);
+}
 static void setup_queued(rl_exit (*script)(rl_proc *)) {
     setup_of(1, script);
     rl_sched_later(&procs[0]);
 }
-static void setup_ending(void) { setup_queued(ends); }
-static void setup_spinner(void) { setup_queued(spins); }
+static void setup_ending(void) {
+    setup_queued(ends);
+    senders_in(1);
+}
+static void setup_spinner(void) {
+    setup_queued(spins);
+    senders_in(1);
+}
 static void setup_spawner(void) {
     setup_of(2, spawns);
     procs[1].phase = RL_PHASE_START;
@@ -230,6 +279,7 @@ static void setup_spawner(void) {
     procs[0].starting = &procs[1];
     rl_proc_run(&procs[0], 1000); /* parks */
     rl_proc_launch(&procs[1]);
+    senders_in(1);
 }
 static void setup_three(void) {
     setup_of(3, shares);
@@ -243,10 +293,12 @@ static void send_data(void) {
     rl_msg *m = rl_msg_new(RL_SIG_DATA, 1, 0);
     model_write(m, "a message, by its sender");
     rl_send(&rt, 1, m);
+    rl_gate_leave(&rt.gate);
 }
 static void send_kill(void) {
     rl_send(&rt, 1, rl_msg_new(RL_SIG_KILL, 0, 0));
     killed = true;
+    rl_gate_leave(&rt.gate);
 }
 static void send_and_work(void) {
     send_data();
@@ -269,10 +321,11 @@ static void check_timed(bool stuck) {
 static const model_scenario all[] = {
     {"message against kill", setup_receiver, {send_and_work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
     {"deadline against kill", setup_sleeper, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
-    {"deadline against message", setup_timed, {work, send_and_work}, check_timed, entered, 3, 1, 0},
+    {"deadline against message", setup_timed, {work, send_and_work}, check_timed, entered, 2, 1, 0},
     {"kill of one that spins", setup_spinner, {work, send_kill}, check_all_ended, entered, 4, 1, 0},
     {"message to one that ends", setup_ending, {work, send_data}, check_all_ended, entered, 5, 2, 0},
     {"kill of one that spawns", setup_spawner, {work, kill_and_work}, check_all_ended, entered, 3, 1, 0},
+    {"a worker is dismissed", setup_dismissed, {work, work}, check_all_ended, entered, 2, 1, 0},
     {"help from a worker that falls asleep", setup_three, {work, work}, check_all_ended, entered, 2, 1, 0},
 };
 
@@ -317,3 +370,5 @@ void rl_prog_put(rl_prog *p) { (void)p; }
 void rl_job_abandon(rl_job *j) { (void)j; }
 bool rl_jobs_deliver(rl_worker *w) { return (void)w, false; }
 void rl_trap_thread_fini(void) {}
+unsigned rl_os_cores(void) { return 2; }
+unsigned rl_os_quota(void) { return 2; }

@@ -18,7 +18,7 @@
 #define SEARCHES 1u     /* of a worker without work, before it sleeps */
 #define RL_LOOK_EVERY 4u /* dispatches before a worker looks whether it wants help, */
 #define WAKE_AFTER_NS 0  /* and does, if there is more than it can do at once */
-#define START_AFTER_NS 0
+#define MEASURE_NS 0
 
 #define MODEL_SITE(kind, order) static model_site site_ = {__FILE__, __LINE__, kind, order, memory_order_relaxed, 0, false}
 #define MODEL_TYPE(p) __typeof__((void)0, *(p)) /* without _Atomic */
@@ -42,6 +42,7 @@
 #undef atomic_fetch_sub
 #undef atomic_fetch_or_explicit
 #undef atomic_fetch_or
+#undef atomic_fetch_and_explicit
 #undef atomic_thread_fence
 
 #define atomic_init(p, v) ({ MODEL_TYPE(p) new_ = (v); model_init((void *)(uintptr_t)(p), sizeof *(p), MODEL_IN(new_)); })
@@ -59,6 +60,7 @@
 #define atomic_exchange_explicit(p, v, order) MODEL_RMW("exchange", MODEL_SWAP, p, v, order)
 #define atomic_fetch_add_explicit(p, v, order) MODEL_RMW("fetch_add", MODEL_ADD, p, v, order)
 #define atomic_fetch_sub_explicit(p, v, order) MODEL_RMW("fetch_sub", MODEL_SUB, p, v, order)
+#define atomic_fetch_and_explicit(p, v, order) MODEL_RMW("fetch_and", MODEL_AND, p, v, order)
 #define atomic_fetch_or_explicit(p, v, order) MODEL_RMW("fetch_or", MODEL_OR, p, v, order)
 #define atomic_compare_exchange_strong_explicit(p, e, v, order, failed) MODEL_CAS("cas", false, p, e, v, order, failed)
 #define atomic_compare_exchange_weak_explicit(p, e, v, order, failed) MODEL_CAS("cas", true, p, e, v, order, failed)
@@ -79,8 +81,9 @@
 #define pthread_mutex_unlock(m) ({ MODEL_SITE("unlock", memory_order_release); model_unlock(&site_, m); 0; })
 #define RL_LOCK_H
 typedef struct rl_lock { uint32_t taken; } rl_lock;
-extern _Atomic bool rl_shared;
-static inline bool rl_alone(void) { return false; } /* as soon as there are two workers */
+extern bool model_shared[MODEL_THREADS]; /* a thread's own */
+#define rl_shared (model_shared[model_thread()])
+static inline bool rl_alone(void) { return !rl_shared; }
 #define rl_lock_take(l) pthread_mutex_lock(l)
 #define rl_lock_drop(l) pthread_mutex_unlock(l)
 

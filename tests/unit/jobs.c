@@ -39,7 +39,6 @@ static int setup(void **state) {
     (void)state;
     memset(&rt, 0, sizeof rt);
     rt.config = &config;
-    rt.nworkers = 1;
     rt.workers = aligned_alloc(_Alignof(rl_worker), sizeof *rt.workers);
     rt.pool = rl_pool_new();
     atomic_store(&runs, 0);

@@ -85,6 +85,7 @@ static rl_mailbox shared;
 static _Atomic u64 wakes;
 
 static void *sender(void *arg) {
+    rl_shared = true;
     u64 me = (u64)(uintptr_t)arg;
     for (u64 i = 0; i < EACH; i++)
         if (rl_mailbox_push(&shared, tagged((i64)me + 1, i))) atomic_fetch_add(&wakes, 1);
@@ -98,7 +99,7 @@ static void concurrent(void **state) {
     pthread_t thread[SENDERS];
     u64 next[SENDERS] = { 0 }, got = 0, parks = 0;
     rl_mailbox_init(&shared);
-    atomic_store(&rl_shared, true);
+    rl_shared = true;
     for (u64 i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, sender, (void *)(uintptr_t)i);
     while (got < SENDERS * EACH) {
         if (rl_mailbox_park(&shared)) {

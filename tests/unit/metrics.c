@@ -23,8 +23,10 @@ static void *busy(void *unused) {
 static void *idle(void *unused) {
     (void)unused;
     while (!atomic_load(&over)) {
-        rl_io_poll(&rt->workers[1].io, 10000000000, NULL, NULL, NULL);
-        __atomic_fetch_add(&rt->workers[1].stats.polls, 1, __ATOMIC_RELAXED);
+        rl_io_found found;
+        rl_io_sleep(&rl_rt_worker(rt, 1)->io, 10000000000, &found);
+        rl_io_tell(&rl_rt_worker(rt, 1)->io, &found, NULL, NULL, NULL);
+        __atomic_fetch_add(&rl_rt_worker(rt, 1)->stats.polls, 1, __ATOMIC_RELAXED);
     }
     return NULL;
 }
@@ -37,6 +39,7 @@ static void health(void **state) {
     memset(rt, 0, sizeof *rt);
     rt->workers = aligned_alloc(_Alignof(rl_worker), 2 * sizeof *rt->workers);
     memset(rt->workers, 0, 2 * sizeof *rt->workers);
+    rt->more_workers = rt->workers + 1;
     for (u32 i = 0; i < 2; i++) assert_int_equal(rl_io_init(&rt->workers[i].io), RL_OK);
     atomic_store(&rt->started, 2);
     pthread_create(&a, NULL, busy, NULL);
@@ -45,7 +48,7 @@ static void health(void **state) {
     pthread_create(&b, NULL, idle, NULL);
     assert_true(rl_metrics_healthy(rt, why, sizeof why));
     atomic_store(&over, true);
-    rl_io_wake(&rt->workers[1].io);
+    rl_io_wake(&rl_rt_worker(rt, 1)->io);
     pthread_join(a, NULL);
     pthread_join(b, NULL);
     for (u32 i = 0; i < 2; i++) rl_io_fini(&rt->workers[i].io);

@@ -20,6 +20,7 @@ static _Atomic u64 held, wrong;
 
 /* Holds at random; what is found must be what was asked for, as long as it is held. */
 static void *holder(void *arg) {
+    rl_shared = true;
     u32 seed = (u32)(uintptr_t)arg;
     while (!atomic_load(&over)) {
         seed = seed * 1664525u + 1013904223u;
@@ -35,7 +36,7 @@ static void *holder(void *arg) {
 static void ends_only_when_free(void **state) {
     (void)state;
     pthread_t thread[2];
-    atomic_store(&rl_shared, true);
+    rl_shared = true;
     for (uintptr_t i = 0; i < RL_LEN(thread); i++) assert_int_equal(pthread_create(&thread[i], NULL, holder, (void *)(i + 1)), 0);
     u32 seed = 9;
     for (u32 i = 0; i < ROUNDS || !atomic_load(&held); i++) {

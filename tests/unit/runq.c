@@ -87,6 +87,7 @@ static rl_run *pop_any(rl_runq *q) {
 }
 
 static void *thief(void *arg) {
+    rl_shared = true;
     static _Thread_local rl_runq mine;
     (void)arg;
     rl_runq_init(&mine);
@@ -102,7 +103,7 @@ static void stealing(void **state) {
     (void)state;
     pthread_t thread[2];
     rl_runq_init(&victim);
-    atomic_store(&rl_shared, true);
+    rl_shared = true;
     for (u32 i = 0; i < 2; i++) pthread_create(&thread[i], NULL, thief, NULL);
     for (u32 i = 0; i < N; i++) {
         rl_runq_push(&victim, i / 7 % RL_TURN_COUNT, &items[i].run);
