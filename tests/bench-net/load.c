@@ -8,7 +8,7 @@
  * "idle". Else prints requests a second, the 50th and 99th percentile of the answers' times in microseconds, and the most
  * answers, in multiples of CONNECTIONS, that others got while one waited: "requests REQS p50 US p99 US total N turns T begin
  * B". A fair server's turns are hardly more than one, on a busy machine too. Nothing counts before every connection had an
- * answer, but B: how many there were by then, in multiples of CONNECTIONS. */
+ * answer, but N and B: all answers, and how many there were by then, in multiples of CONNECTIONS. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +32,7 @@ static bool http, churn, idle;
 static int epoll;
 static int served; /* connections that had an answer */
 static double begin;
+static uint64_t earlier; /* answers before it began to count */
 static uint64_t longest, requests, buckets[64 * 64]; /* times: 64 steps per power of two of nanoseconds */
 
 typedef struct conn {
@@ -155,6 +156,7 @@ int main(int argc, char **argv) {
     for (uint64_t t; (t = now()) < end;) {
         if (!counting && t >= warm && served == count) {
             counting = true;
+            earlier = requests;
             requests = longest = 0;
             for (int i = 0; i < count; i++) c[i].before = 0;
             memset(buckets, 0, sizeof buckets);
@@ -164,6 +166,6 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++) ready(ev[i].data.ptr);
     }
     printf("requests %.0f p50 %.1f p99 %.1f total %llu turns %.2f begin %.2f\n", (double)requests / ((double)(now() - start) / 1e9), percentile(0.5),
-           percentile(0.99), (unsigned long long)requests, (double)longest / count, begin);
+           percentile(0.99), (unsigned long long)(earlier + requests), (double)longest / count, begin);
     return 0;
 }

@@ -1,7 +1,7 @@
 """The network: an echo server and a small web server, with a process for each connection in rille (a Rust guest), lunatic and
 Erlang, a goroutine in Go, against a bare epoll loop in C (tests/bench-net). One client for all: requests per second, times
-of answers, CPU time of the server for each request. Server and client have a core each. Turns alternate; the best of each
-subject counts. "web" is a program of the submillisecond framework (tests/web), which only rille and lunatic run: a process
+of answers, CPU time of the server for each request. Server and client have a core each. Turns alternate, as
+many as fit into two minutes; the best of each subject counts. "web" is a program of the submillisecond framework (tests/web), which only rille and lunatic run: a process
 for each request. Then memory for each of many idle connections.
 """
 import os
@@ -20,6 +20,7 @@ SCENES = [(mode, n) for mode in ("echo", "http") for n in (1, 64, 1000)] + [("ch
 WEB = ("rille", "lunatic")
 WEB_GUEST = os.path.join(ROOT, "build/guests/web/hello.wasm")
 IDLE = 10000
+TURNS, IDLES = 130, 40  # seconds that all turns, and the idle connections, may take
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -89,7 +90,7 @@ def measure_one(command, client, mode, n, seconds, cores):
     try:
         began = s.cpu()
         pin = ["taskset", "-c", str(cores[1])] if cores[1] is not None else []
-        p = subprocess.run([*pin, client, s.port, str(n), str(seconds), "http" if mode == "web" else mode], capture_output=True, text=True, timeout=seconds + 20)
+        p = subprocess.run([*pin, client, s.port, str(n), str(seconds), "http" if mode == "web" else mode], capture_output=True, text=True, timeout=seconds + 10)
         m = re.match(r"requests (\S+) p50 (\S+) p99 (\S+) total (\d+)", p.stdout)
         return m and [float(m[1]), float(m[2]), float(m[3]), (s.cpu() - began) / (float(m[4]) or 1) * 1e6]
     except subprocess.TimeoutExpired:
@@ -121,23 +122,30 @@ def measure(options, say):
         say(f"network: missing {name}: {package}")
     cpus = sorted(os.sched_getaffinity(0))
     cores = cpus[:2] if len(cpus) > 1 else [None, None]
-    turns, seconds = (1, 1) if options.quick else (3, 3)
-    times = {}
+    turns, seconds = (1, 1) if options.quick else (3, 1)
+    times, failed = {}, set()
+    began = time.monotonic()
     for turn in range(turns):
-        say(f"network: turn {turn + 1} of {turns}")
+        took = time.monotonic() - began
+        if turn and took + took / turn > TURNS:
+            break
+        say(f"network: turn {turn + 1} of {turns}" + (" at most" if turns > 1 else ""))
         for mode, n in SCENES:
             for name, command in subjects.items():
-                if mode == "web" and (name not in WEB or not os.path.exists(WEB_GUEST)):
+                if (mode, n, name) in failed or mode == "web" and (name not in WEB or not os.path.exists(WEB_GUEST)):
                     continue
                 got = measure_one(command, client, mode, n, seconds, cores)
-                if got:
+                if not got:
+                    failed.add((mode, n, name))
+                    say(f"  ! {name}: {mode} {n}: no result")
+                else:
                     times.setdefault(f"{mode} {n}", {}).setdefault(name, []).append(got)
     best = {scene: {name: {"requests": max(r[0] for r in rows), "p50": min(r[1] for r in rows), "p99": min(r[2] for r in rows),
                            "cpu": min(r[3] for r in rows), "median": statistics.median(r[0] for r in rows)}
                     for name, rows in by.items()} for scene, by in times.items()}
     began = time.monotonic()
     memory = {name: measure_idle(command, client, idle if name != "lunatic" else 1000) for name, command in subjects.items()
-              if time.monotonic() - began < 120}
+              if time.monotonic() - began < IDLES}
     return {"best": best, "idle": memory, "connections": idle}, list(subjects)
 
 
