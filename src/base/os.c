@@ -68,10 +68,6 @@ static u64 clock_ns(clockid_t id) {
 
 u64 rl_os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 u64 rl_os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
-u64 rl_os_cpu_ns_of(pthread_t thread) {
-    clockid_t id;
-    return pthread_getcpuclockid(thread, &id) ? 0 : clock_ns(id);
-}
 
 u64 rl_os_peak_bytes(void) {
     struct rusage u;

@@ -3,7 +3,6 @@
 #ifndef RL_OS_H
 #define RL_OS_H
 
-#include <pthread.h>
 
 #include "src/base/base.h"
 
@@ -32,7 +31,6 @@ int rl_os_open_dir(const char *path, size_t n);
 
 u64 rl_os_now_ns(void);        /* CLOCK_MONOTONIC                          */
 u64 rl_os_thread_cpu_ns(void); /* CPU time of the calling thread           */
-u64 rl_os_cpu_ns_of(pthread_t thread); /* of one that has not been joined; 0: not known */
 u64 rl_os_peak_bytes(void);    /* greatest resident size so far            */
 unsigned rl_os_cores(void);    /* processors this process may use, >= 1    */
 unsigned rl_os_quota(void);    /* processors' worth of time its control groups grant it, rounded up; UINT_MAX: any */
