@@ -11,7 +11,7 @@
  * Not explored: stores that take effect in another order than made (2+2W), loads of values from the future.
  *
  * A mutation weakens one site: its order becomes a weaker one, or (for what reads and writes at once) the two halves come
- * apart, or a lock is not taken.
+ * apart, or a lock is not taken, or nobody hears a signal.
  * A library for it was not taken: those for C++ and Rust want the code in their types. */
 #include "tests/model/model.h"
 
@@ -67,9 +67,12 @@ typedef struct thread {
     jmp_buf at;             /* where it left off: unlike swapcontext, no system call */
     char *stack;
     bool begun, over;
+    bool unborn;            /* nobody has made it yet */
+    const void *cond;       /* the condition variable it sleeps at */
     bool (*ready)(void *);  /* waits for it; NULL: does not wait */
     void *arg;
     const char *what;
+    uint32_t yielded;       /* it waits for a later step than this */
     stamps hb;               /* what happens before here */
     stamps visible;          /* more: what it cannot but see */
     stamps acquired;         /* by relaxed loads, for an acquire fence */
@@ -193,9 +196,10 @@ static bool able(uint32_t i) { return !threads[i].over && (!threads[i].ready || 
 static int pick(void) {
     uint32_t able_ones[MODEL_THREADS], n = 0;
     bool stays = able(current);
+    if (stays && preemptions >= scenario->preemptions) return (int)current;
     if (stays) able_ones[n++] = current;
     for (uint32_t i = 0; i < nthreads; i++)
-        if (i != current && able(i) && (!stays || preemptions < scenario->preemptions)) able_ones[n++] = i;
+        if (i != current && able(i)) able_ones[n++] = i;
     if (!n) return -1;
     uint32_t c = model_choose(n);
     if (stays && c) preemptions++;
@@ -246,10 +250,13 @@ static void check_alive(const model_site *s, const void *at) {
 }
 
 static location *location_of(void *at, unsigned size) {
+    static uint32_t last[256]; /* where it probably is, by its address */
+    uint32_t *guess = &last[(uintptr_t)at / 4 % 256];
+    if (*guess < nlocations && locations[*guess].at == (uintptr_t)at) return &locations[*guess];
     for (uint32_t i = 0; i < nlocations; i++)
-        if (locations[i].at == (uintptr_t)at) return &locations[i];
+        if (locations[i].at == (uintptr_t)at) return &locations[*guess = i];
     if (nlocations == LOCATIONS) abort();
-    location *l = &locations[nlocations++];
+    location *l = &locations[*guess = nlocations++];
     l->at = (uintptr_t)at;
     l->nstores = 1;
     l->nreads = 0;
@@ -492,6 +499,96 @@ void model_take(const void *at) {
     join(&self()->visible, &self()->hb);
 }
 
+/* ---- condition variables, threads that are made ---- */
+
+static bool nobody_else(const thread *t) {
+    static bool asking; /* two that may run out of time do not wait for each other */
+    if (asking) return false;
+    asking = true;
+    bool any = false;
+    for (uint32_t i = 0; i < nthreads; i++) any |= &threads[i] != t && able(i);
+    asking = false;
+    return !any;
+}
+static bool signalled(void *arg) { return !((thread *)arg)->cond; }
+/* Time may run out whenever it is too late for nobody, and costs a preemption otherwise. */
+static bool signalled_or_late(void *arg) {
+    return signalled(arg) || preemptions < scenario->preemptions || nobody_else(arg);
+}
+
+bool model_cond_wait(model_site *s, const void *cond, void *mutex, bool timed) {
+    if (!running) return false;
+    (void)order_of(s);
+    if (mutated_site >= 0) step(); /* only where locks fail is somebody there */
+    lock *l = lock_of(mutex);
+    thread *t = self();
+    tick();
+    join(&l->released, &t->hb);
+    l->taken = false;
+    t->cond = cond;
+    model_wait(timed ? "sleeps for a time" : "sleeps", timed ? signalled_or_late : signalled, t);
+    bool in_time = !t->cond;
+    t->cond = NULL;
+    preemptions += !in_time;
+    model_wait("takes the lock again", is_free, l);
+    l->taken = true;
+    tick();
+    join(&t->hb, &l->released);
+    join(&t->visible, &t->hb);
+    return in_time;
+}
+
+void model_cond_signal(model_site *s, const void *cond, bool all) {
+    uint32_t asleep[MODEL_THREADS], n = 0;
+    if (!running) return;
+    (void)order_of(s);
+    if (torn(s)) return; /* the mutation: nobody hears it */
+    for (uint32_t i = 0; i < nthreads; i++)
+        if (threads[i].cond == cond) asleep[n++] = i;
+    if (!n) return;
+    if (!all) asleep[0] = asleep[model_choose(n)], n = 1;
+    for (uint32_t i = 0; i < n; i++) threads[asleep[i]].cond = NULL;
+}
+
+static struct { void *(*run)(void *); void *arg; } creations[MODEL_THREADS];
+
+static bool is_born(void *arg) { return !((thread *)arg)->unborn; }
+static bool is_over(void *arg) { return ((thread *)arg)->over; }
+
+int model_create(void *(*run)(void *), void *arg, unsigned long *id) {
+    for (uint32_t i = 0; running && i < nthreads; i++)
+        if (threads[i].unborn) {
+            creations[i].run = run, creations[i].arg = arg;
+            threads[i].unborn = false;
+            join(&threads[i].hb, &self()->hb);
+            *id = i;
+            step();
+            return 0;
+        }
+    return 11; /* EAGAIN: the scenario has no more */
+}
+void model_created(void) {
+    thread *t = self();
+    model_wait("is made", is_born, t);
+    join(&t->visible, &t->hb);
+    creations[current].run(creations[current].arg);
+}
+void model_join(unsigned long id) {
+    if (!running) return;
+    model_wait("joins", is_over, &threads[id]);
+    join(&self()->hb, &threads[id].hb);
+    join(&self()->visible, &self()->hb);
+}
+
+static bool has_yielded(void *arg) {
+    thread *t = arg;
+    return steps > t->yielded || nobody_else(t);
+}
+void model_yield(void) {
+    self()->yielded = steps + 1; /* its own step */
+    model_wait("yields", has_yielded, self());
+}
+
 /* ---- ordinary memory ---- */
 
 static plain *plain_of(const void *at) {
@@ -553,7 +650,7 @@ static void reset(void) {
     for (nthreads = 0; nthreads < MODEL_THREADS && scenario->threads[nthreads]; nthreads++) {
         thread *t = &threads[nthreads];
         char *stack = t->stack ? t->stack : malloc(STACK);
-        *t = (thread){.stack = stack};
+        *t = (thread){.stack = stack, .unborn = scenario->threads[nthreads] == model_created};
         getcontext(&t->context);
         t->context.uc_stack.ss_sp = stack;
         t->context.uc_stack.ss_size = STACK;
@@ -570,7 +667,7 @@ static void run_once(void) {
     running = false;
     if (failed) return;
     bool stuck = false;
-    for (uint32_t i = 0; i < nthreads; i++) stuck |= !threads[i].over;
+    for (uint32_t i = 0; i < nthreads; i++) stuck |= !threads[i].over && !threads[i].unborn;
     scenario->check(stuck);
 }
 
@@ -609,27 +706,28 @@ static double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The line of source at a site, as far as it can be read. */
-static const char *source_line(uint32_t site) {
+/* The line of source at a site, or so many before it, as far as it can be read. */
+static const char *source_line(uint32_t site, int before) {
     static char line[300];
     FILE *f = fopen(sites[site].file, "r");
     *line = 0;
-    for (int n = 0; f && n < sites[site].line && fgets(line, sizeof line, f); n++) {}
+    for (int n = 0; f && n < sites[site].line - before && fgets(line, sizeof line, f); n++) {}
     if (f) fclose(f);
     return line;
 }
 
 static bool matches(uint32_t site, const char *how, const model_mutation *m) {
-    return !strcmp(base(sites[site].file), m->file) && !strcmp(sites[site].kind, m->kind) && !strcmp(how, m->how) &&
-           strstr(source_line(site), m->code);
+    return !strcmp(base(sites[site].file), m->file) && !strcmp(sites[site].kind, m->kind) &&
+           (!m->how || !strcmp(how, m->how)) && strstr(source_line(site, *m->code == '^'), m->code + (*m->code == '^'));
 }
 
 /* Weakens one site; true when some scenario notices, or nothing was promised. */
-static bool mutate(uint32_t site, const model_plan *plan) {
+static bool mutate(uint32_t site, const model_plan *plan, const char *by) {
     const char *how = mutation_names[mutation];
     mutated_site = (int)site;
     mutation_run++;
     for (uint32_t i = 0; i < plan->nscenarios; i++) {
+        if (by && strncmp(plan->scenarios[i].name, by, strlen(by))) continue;
         explore(&plan->scenarios[i]);
         if (!failed) continue;
         printf("     %s:%d %s %s: found by \"%s\": %s\n", base(sites[site].file), sites[site].line, sites[site].kind, how,
@@ -642,18 +740,18 @@ static bool mutate(uint32_t site, const model_plan *plan) {
                    sites[site].kind, how, plan->excused[i].reason);
             return true;
         }
-    printf("FAIL %s:%d %s %s: not noticed: %s", base(sites[site].file), sites[site].line, sites[site].kind, how, source_line(site));
+    printf("FAIL %s:%d %s %s: not noticed: %s", base(sites[site].file), sites[site].line, sites[site].kind, how, source_line(site, 0));
     return false;
 }
 
-static bool can_tear(const char *kind) { return strcmp(kind, "load") && strcmp(kind, "store") && strcmp(kind, "fence") && strcmp(kind, "unlock"); }
+static bool can_tear(const char *kind) { return strcmp(kind, "load") && strcmp(kind, "store") && strcmp(kind, "fence") && strcmp(kind, "unlock") && strcmp(kind, "sleep"); }
 /* Whether the present mutation makes anything of the site, and something weaker. */
 static bool applies(uint32_t i) {
     const char *kind = sites[i].kind;
     int order = sites[i].order;
     bool two = order == memory_order_acq_rel || order == memory_order_seq_cst, rmw = strcmp(kind, "load") && strcmp(kind, "store");
     if (mutation == TORN) return can_tear(kind);
-    if (!strcmp(kind, "lock") || !strcmp(kind, "unlock")) return false;
+    if (sites[i].order < 0) return false; /* locks, condition variables */
     if (mutation == FAILURE) return !strcmp(kind, "cas") && sites[i].failed != memory_order_relaxed;
     if (mutation == RELAXED) return order != memory_order_relaxed;
     if (mutation == BOTH) return order == memory_order_seq_cst && rmw;
@@ -681,7 +779,7 @@ static void mutate_all(const model_plan *plan, uint32_t totals[2]) {
     uint32_t known = nsites;
     for (uint32_t i = 0; i < known; i++)
         for (mutation = RELAXED; mutation < MUTATIONS; mutation++)
-            if (applies(i)) count(mutate(i, plan), totals);
+            if (applies(i)) count(mutate(i, plan, NULL), totals);
 }
 
 static void mutate_wanted(const model_plan *plan, uint32_t totals[2]) {
@@ -691,7 +789,7 @@ static void mutate_wanted(const model_plan *plan, uint32_t totals[2]) {
         for (uint32_t i = 0; i < known; i++)
             for (mutation = RELAXED; mutation < MUTATIONS; mutation++) {
                 if (!applies(i) || !matches(i, mutation_names[mutation], &plan->wanted[w])) continue;
-                count(mutate(i, plan), totals);
+                count(mutate(i, plan, plan->wanted[w].by), totals);
                 found = true;
             }
         if (!found) printf("FAIL no such site: %s %s: %s\n", plan->wanted[w].file, plan->wanted[w].how, plan->wanted[w].code);

@@ -27,6 +27,13 @@ bool model_cas(model_site *s, bool weak, void *at, unsigned size, uint64_t *expe
 void model_fence(model_site *s);
 void model_lock(model_site *s, void *lock);
 void model_unlock(model_site *s, void *lock);
+/* False: it was late. */
+bool model_cond_wait(model_site *s, const void *cond, void *mutex, bool timed);
+void model_cond_signal(model_site *s, const void *cond, bool all);
+int model_create(void *(*run)(void *), void *arg, unsigned long *id);
+void model_join(unsigned long id);
+/* Inside a loop that waits for others: they go on first. */
+void model_yield(void);
 
 /* ---- for scenarios ---- */
 
@@ -42,6 +49,8 @@ typedef struct model_scenario {
                                               older value, weak compare-and-swaps failing without reason */
 } model_scenario;
 
+/* The body of a scenario's thread that the code under test makes: it begins then, or never. */
+void model_created(void);
 /* Which thread this is. */
 uint32_t model_thread(void);
 /* Waits until ready(arg); a step of its own. */
@@ -60,8 +69,9 @@ void model_freed(const void *at, unsigned long size);
 void model_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define model_expect(c) ((c) ? (void)0 : model_fail("%s:%d: not so: %s", __FILE__, __LINE__, #c))
 
-/* A mutation of one site, told by a part of its line. */
-typedef struct model_mutation { const char *file, *kind, *how, *code, *reason; } model_mutation;
+/* A mutation of one site, told by a part of its line, or, behind a ^, of the line before; how NULL: all of them. by: how the names
+ * of the scenarios begin that may notice it; NULL: any. */
+typedef struct model_mutation { const char *file, *kind, *how, *code, *reason, *by; } model_mutation;
 
 /* Explores all scenarios; then weakens sites, one at a time, and wants some scenario to fail.
  *   PROGRAM             both

@@ -4,13 +4,16 @@
 #ifndef SHIM_H
 #define SHIM_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "tests/model/model.h"
 
@@ -43,6 +46,7 @@
 #undef atomic_fetch_or_explicit
 #undef atomic_fetch_or
 #undef atomic_fetch_and_explicit
+#undef atomic_fetch_and
 #undef atomic_thread_fence
 
 #define atomic_init(p, v) ({ MODEL_TYPE(p) new_ = (v); model_init((void *)(uintptr_t)(p), sizeof *(p), MODEL_IN(new_)); })
@@ -60,8 +64,8 @@
 #define atomic_exchange_explicit(p, v, order) MODEL_RMW("exchange", MODEL_SWAP, p, v, order)
 #define atomic_fetch_add_explicit(p, v, order) MODEL_RMW("fetch_add", MODEL_ADD, p, v, order)
 #define atomic_fetch_sub_explicit(p, v, order) MODEL_RMW("fetch_sub", MODEL_SUB, p, v, order)
-#define atomic_fetch_and_explicit(p, v, order) MODEL_RMW("fetch_and", MODEL_AND, p, v, order)
 #define atomic_fetch_or_explicit(p, v, order) MODEL_RMW("fetch_or", MODEL_OR, p, v, order)
+#define atomic_fetch_and_explicit(p, v, order) MODEL_RMW("fetch_and", MODEL_AND, p, v, order)
 #define atomic_compare_exchange_strong_explicit(p, e, v, order, failed) MODEL_CAS("cas", false, p, e, v, order, failed)
 #define atomic_compare_exchange_weak_explicit(p, e, v, order, failed) MODEL_CAS("cas", true, p, e, v, order, failed)
 #define atomic_load(p) atomic_load_explicit(p, memory_order_seq_cst)
@@ -77,8 +81,25 @@
 #define atomic_thread_fence(order) ({ MODEL_SITE("fence", order); model_fence(&site_); })
 
 /* Locks need not be explored themselves: taking one is a step, and waiting for one is no loop. */
-#define pthread_mutex_lock(m) ({ MODEL_SITE("lock", memory_order_acquire); model_lock(&site_, m); 0; })
-#define pthread_mutex_unlock(m) ({ MODEL_SITE("unlock", memory_order_release); model_unlock(&site_, m); 0; })
+#define pthread_mutex_lock(m) ({ MODEL_SITE("lock", -1); model_lock(&site_, m); 0; })
+#define pthread_mutex_unlock(m) ({ MODEL_SITE("unlock", -1); model_unlock(&site_, m); 0; })
+#define pthread_cond_wait(c, m) ({ MODEL_SITE("sleep", -1); model_cond_wait(&site_, c, m, false); 0; })
+#define pthread_cond_timedwait(c, m, t) ({ MODEL_SITE("sleep", -1); (void)(t); model_cond_wait(&site_, c, m, true) ? 0 : ETIMEDOUT; })
+#define pthread_cond_signal(c) ({ MODEL_SITE("signal", -1); model_cond_signal(&site_, c, false); 0; })
+#define pthread_cond_broadcast(c) ({ MODEL_SITE("signal", -1); model_cond_signal(&site_, c, true); 0; })
+#define pthread_create(t, attr, run, arg) model_create(run, arg, t)
+#define pthread_join(t, result) model_join(t)
+#define pthread_sigmask(how, set, old) ({ (void)(set), (void)(old); 0; })
+#define sched_yield() model_yield()
+/* The kernel is the scenarios'. */
+int world_close(int fd);
+ssize_t world_write(int fd, const void *p, size_t n);
+#define epoll_create1 world_epoll_create
+#define epoll_ctl world_epoll_ctl
+#define epoll_pwait2 world_epoll_pwait
+#define eventfd world_eventfd
+#define write world_write
+#define close world_close
 #define RL_LOCK_H
 typedef struct rl_lock { uint32_t taken; } rl_lock;
 extern bool model_shared[MODEL_THREADS]; /* a thread's own */
