@@ -95,6 +95,6 @@ u64 rl_hash_bytes(const void *p, size_t n) {
     const u8 *b = p;
     u64 s = secret(), h = s ^ n, tail = 0;
     for (; n >= 8; n -= 8, b += 8) h = mix(h ^ rl_load64(b), s ^ 0xff51afd7ed558ccdu);
-    memcpy(&tail, b, n);
+    if (n) memcpy(&tail, b, n); /* p may be NULL then */
     return mix(h ^ tail ^ 0x9e3779b97f4a7c15u, s ^ 0xc4ceb9fe1a85ec53u);
 }
