@@ -1,10 +1,9 @@
 /* The crew. A second core makes some programs twice as fast and others three times as slow: those whose processes do
  * little but exchange messages wait for each other's cache lines. Which kind it is changes while a program runs, so it is
  * tried out: who has had more to run than it can do at once for some time measures its pace, in guest instructions per
- * nanosecond of its thread, has as many workers again start or wake, measures theirs, and dismisses them if they are not
- * worth it; what they have is handed over. A failure is not repeated before some time has passed, each time a longer one; a
- * success is looked at again likewise. Threads' own time, not the clock's, because the machine may be busy with others.
- * Invariant: one changes the crew at a time (`busy`), and nobody waits for it; workers look at `hands` between slices. Not
+ * nanosecond, has as many workers again start or wake, measures theirs, and dismisses them if they are not worth it; what they
+ * have is handed over. A failure is not repeated before some time has passed, each time a longer one; a success is looked at
+ * again likewise. Invariant: one changes the crew at a time (`busy`), and nobody waits for it; workers look at `hands` between slices. Not
  * taken: counting messages between workers, which says nothing of what they cost; as many workers as there is surplus, which
  * made a wave of processes three times as slow on two cores as on one. */
 #include "src/crew.h"

@@ -4,6 +4,7 @@
 #include "src/gate.h"
 #include "src/mailbox.h"
 #include "src/runq.h"
+#include "tests/model/futex.h"
 
 #include <stdlib.h>
 
@@ -171,19 +172,6 @@ static rl_gate gate;
 static _Atomic u32 asked;
 static rl_lock lock;
 static u32 shared_thing;
-
-/* As the kernel's futex, but for waking without reason. */
-static u32 wakes_at_gate;
-static bool is_woken_at_gate(void *before) { return wakes_at_gate != *(u32 *)before; }
-void rl_os_wait(_Atomic u32 *word, u32 value) {
-    u32 now, before = wakes_at_gate;
-    memcpy(&now, (void *)word, sizeof now);
-    if (now == value) model_wait("waits at the gate", is_woken_at_gate, &before);
-}
-void rl_os_wake(_Atomic u32 *word) {
-    (void)word;
-    wakes_at_gate++;
-}
 
 static void gate_setup(void) {
     atomic_init(&gate.word, 0);

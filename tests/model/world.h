@@ -15,6 +15,7 @@
 #include "src/jobs.h"
 #include "src/sched.h"
 #include "src/upper.h"
+#include "tests/model/futex.h"
 
 #define PROCS 4
 #define TICK ((i64)RL_WHEEL_TICK_NS)
@@ -84,19 +85,7 @@ ssize_t world_write(int fd, const void *p, size_t n) {
     return (ssize_t)n;
 }
 
-/* As the kernel's futex, but for waking without reason. */
 bool model_shared[MODEL_THREADS];
-static u32 wakes_at_gate;
-static inline bool is_woken_at_gate(void *before) { return wakes_at_gate != *(u32 *)before; }
-void rl_os_wait(_Atomic u32 *word, u32 value) {
-    u32 now, before = wakes_at_gate;
-    memcpy(&now, (void *)word, sizeof now);
-    if (now == value) model_wait("waits at the gate", is_woken_at_gate, &before);
-}
-void rl_os_wake(_Atomic u32 *word) {
-    (void)word;
-    wakes_at_gate++;
-}
 unsigned rl_os_cores(void) { return 2; }
 unsigned rl_os_quota(void) { return 2; }
 
