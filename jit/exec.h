@@ -96,7 +96,7 @@ struct rl_exec {
 #define RL_EXEC_STACK_LIMIT 72
 #define RL_EXEC_GS 80
 #define RL_EXEC_NEXT 112
-#define RL_HOST_RESULT (-8) /* of rl_exec_finish, from the frame pointer of a host stub */
+#define RL_HOST_RESULT (-8) /* of rl_exec_finish, from the frame pointer of a host stub (what that is: jit/stub.h) */
 
 /* Bytes below stack_limit that compiled code may use unchecked: leaf frames up to RL_RED_ZONE, a yield's save area
  * (all registers), a host stub's frame. */

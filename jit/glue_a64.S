@@ -106,7 +106,8 @@ rl_glue_trap:
     ret
 END(rl_glue_host_left)
 
-/* Where an exec goes on whose host function has finished without being called again (rl_exec_finish): drops the stub's frame. */
+/* Where an exec goes on whose host function has finished without being called again (rl_exec_finish): drops the frame
+ * of the host stub (jit/stub.h) it was called by. */
 GLOBAL(rl_glue_host_done)
     ldur x0, [x29, #-8]
     ldur x25, [x29, #-16]

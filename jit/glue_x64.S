@@ -123,7 +123,8 @@ rl_glue_trap:
     ret
 END(rl_glue_host_left)
 
-/* Where an exec goes on whose host function has finished without being called again (rl_exec_finish): drops the stub's frame.
+/* Where an exec goes on whose host function has finished without being called again (rl_exec_finish): drops the frame
+ * of the host stub (jit/stub.h) it was called by.
  * The return predictor has the place where the process before waits. If it is another, a jump is better foreseen, although
  * the predictor has one place too many after it; too few after C, where nothing but a return keeps it in step. */
 GLOBAL(rl_glue_host_done)

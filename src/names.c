@@ -1,6 +1,6 @@
-/* The registry. Invariant: every entry hangs in exactly one hash chain and in one list: that of its process when this is on this node
- * (or has reserved it), else that of nobody; a process that ends takes its list along, so a name never outlives its
- * process. Any thread, under the lock, which is held for a few instructions and never across a wait: a name being
+/* The registry. Invariant: every entry hangs in exactly one hash chain and in one list: that of its process when this is on
+ * this node (or has reserved it), else that of nobody; a process that ends takes its list along, so a name never outlives
+ * its process. Any thread, under the lock, which is held for a few instructions and never across a wait: a name being
  * spawned is reserved instead. A lock-free table was not taken: names are looked up once and then used as ids. */
 #include "src/names.h"
 

@@ -149,7 +149,7 @@ static rl_err furnish(rl_proc *p, const rl_spawn *s, rl_diag *d) {
 
 static u64 max_table(const rl_proc *p, const rl_module *m) {
     u64 all = rl_proc_share(p) / sizeof(void *);
-    return RL_MIN((u64)MAX_TABLE, m->ntables > 1 ? all / m->ntables : all);
+    return RL_MIN((u64)MAX_TABLE, m->ntables > 1 ? all / m->ntables : all); /* seldom a division */
 }
 
 static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
@@ -160,7 +160,7 @@ static rl_err instantiate(rl_proc *p, const rl_spawn *s, rl_diag *d) {
     rl_code *code;
     bool same = p->conf == s->conf;
     RL_TRY(furnish(p, s, d));
-    sc.max_table = max_table(p, m);
+    sc.max_table = max_table(p, m); /* of the configuration p has from here */
     if (p->fence.base && !same) { /* perhaps it may not have as much */
         rl_fence_drop(&p->fence);
         rl_assert(rl_store_retire(p->store));

@@ -20,7 +20,7 @@ def custom(title, payload):
 
 
 def cases():
-    # a long text, asked for by each of many files
+    # a long text, asked for by each of many files: names of nothing but x, which the report ends with
     m = Module()
     m.add(b"\0", export="_start")
     table, text = line_table(400000, FIRST), b"x" * 4000000 + b"\0"
